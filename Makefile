@@ -1,0 +1,49 @@
+# One command each. `make` alone lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+SHELL := /bin/bash
+
+.PHONY: help setup demo test test-quick check bench docs lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+$(VENV)/.ready: requirements/bootstrap.lock requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.lock requirements/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+setup: $(VENV)/.ready ## make .venv with the locked dependencies and this package
+
+demo: setup ## simulate a Sentry, export it, let a night pass, export again, answer questions in SQL
+	$(BIN)/sentry-warehouse demo
+
+test: setup ## all tests
+	$(BIN)/python -m pytest
+
+test-quick: setup ## the tests that run within a minute
+	$(BIN)/python -m pytest -m "not slow"
+
+check: setup ## format, lint, types, import rules, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m warehouse.dictionary --check
+
+bench: setup ## measure ratios on this machine, write bench/results.md
+	$(BIN)/python -m bench
+
+docs: setup ## write the generated pages
+	$(BIN)/python -m warehouse.dictionary
+
+lock: setup ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --group dev -o requirements/dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements/dev.lock -o requirements/run.lock pyproject.toml
+	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/bootstrap.lock -
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
