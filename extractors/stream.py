@@ -1,0 +1,113 @@
+"""What a stream is: one kind of thing Sentry lists, as plain data. The engine knows no stream by name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Literal
+
+from warehouse.schema import Table
+
+Parameters = tuple[tuple[str, str], ...]
+"""Query parameters in order, repeatable. Values may hold {start} {end} {interval} {project_id}; one that
+mentions {start} or {end} is left out where the slice has no window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How a stream is cut by time.
+
+    overlap   re-read before the watermark, because things arrive or change late
+    first     how far back the first run reads; None = all that Sentry still has, asked without a window
+    longest   a longer window is cut into pieces of this length; None = one piece
+    align     start and end move outwards to multiples of this (UTC)
+    interval  step of a series answer
+    coarse    (age, interval, longest): older than `age`, the step is `interval` in pieces of `longest`
+    """
+
+    overlap: timedelta = timedelta(0)
+    first: timedelta | None = timedelta(days=90)
+    longest: timedelta | None = None
+    align: timedelta | None = None
+    interval: timedelta | None = None
+    coarse: tuple[timedelta, timedelta, timedelta] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One kind of question a stream asks, and the tables its answers fill.
+
+    name          tells a stream's requests apart; "" where there is one
+    path          below `/api/0`, with {organization} and {project} as slugs
+    alternatives  parameter lists to try in turn when the server answers 400 to the first (older servers)
+    paging        name of the page-size parameter; None where the endpoint has no pages
+    shape         "records" list of objects · "series" groups × intervals · "discover" rows with meta.fields
+    load          "upsert" by key · "replace" rows of the same scope and intervals make way for the new ones
+    ignored       payload fields left out on purpose, by path
+    newest_first  field that only falls from page to page, so that a page ending before the window's start
+                  is the last one wanted (older servers ignore start and end of project events: facts §4.2)
+    totals        parameters of a second question whose sums the series must reach (silent caps: facts §4.4)
+    """
+
+    name: str = ""
+    path: str
+    parameters: Parameters = ()
+    alternatives: tuple[Parameters, ...] = ()
+    paging: Literal["per_page", "limit"] | None = "per_page"
+    page_size: int = 100
+    shape: Literal["records", "series", "discover"] = "records"
+    load: Literal["upsert", "replace"] = "upsert"
+    window: Window | None = None
+    tables: tuple[Table, ...]
+    ignored: tuple[str, ...] = ()
+    newest_first: str = ""
+    totals: Parameters | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverQuery:
+    """One query of the configuration for Sentry's Discover/Explore endpoint.
+
+    Its rows fill `discover_<name>`. With an `interval` it is asked once per such window and rows carry
+    `interval_start`; without, it is a snapshot of the last `days` days that is replaced each run.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    query: str = ""
+    dataset: str = "errors"
+    sort: tuple[str, ...] = ()
+    interval: Literal["1h", "1d"] | None = None
+    days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One stream.
+
+    scope      what a slice of it is asked for: the organization or one project
+    scopes     token scopes of which any one suffices (facts §7)
+    personal   (path, kind) of fields that hold personal data; kinds are those of transforms.privacy
+    configure  makes the requests from the configured queries, where they are not fixed
+    """
+
+    name: str
+    about: str
+    source: str
+    scope: Literal["organization", "project"]
+    requests: tuple[Request, ...] = ()
+    scopes: tuple[str, ...] = ("org:read",)
+    personal: tuple[tuple[str, str], ...] = ()
+    configure: Callable[[Sequence[DiscoverQuery]], tuple[Request, ...]] | None = None
+
+
+@cache
+def all_streams() -> tuple[Stream, ...]:
+    """Every stream found in `extractors/streams/`: each module there holds one, named STREAM."""
+    package = importlib.import_module("extractors.streams")
+    modules = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
+    return tuple(importlib.import_module(f"extractors.streams.{name}").STREAM for name in modules)

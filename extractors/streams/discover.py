@@ -1,0 +1,130 @@
+"""Configured Discover/Explore queries, one table `discover_<name>` each."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from extractors.stream import DiscoverQuery, Parameters, Request, Stream, Window
+from warehouse.schema import Column, Context, Table, Type, snake_case
+
+DEFAULT_QUERIES = (
+    DiscoverQuery(
+        name="errors",
+        fields=("project.id", "environment", "release", "level", "count()", "count_unique(user)"),
+        interval="1d",
+    ),
+    DiscoverQuery(
+        name="transactions",
+        fields=(
+            "project.id",
+            "transaction",
+            "count()",
+            "p50(transaction.duration)",
+            "p95(transaction.duration)",
+            "failure_rate()",
+        ),
+        dataset="transactions",
+        interval="1d",
+    ),
+)
+"""Asked where the configuration names no queries: errors by release, and how fast transactions are."""
+
+OLDER_DATASETS = {"errors": "!event.type:transaction", "transactions": "event.type:transaction"}
+"""Servers before 2024 answer 400 to these datasets and want `discover` with a condition."""
+
+INTERVALS = {"1h": timedelta(hours=1), "1d": timedelta(days=1)}
+
+
+def guess_type(field: str) -> Type:
+    """A type for a field until an answer's meta.fields names it."""
+    if re.match(r"count(_unique|_if)?\(", field):
+        return Type.BIGINT
+    if re.match(r"(p\d+|avg|percentile|failure_rate|apdex|epm|eps|tpm|tps|sum)\(", field):
+        return Type.DOUBLE
+    return Type.TIMESTAMP if field.startswith("timestamp") else Type.VARCHAR
+
+
+def make_table(query: DiscoverQuery) -> Table:
+    """The table of a query: its fields, and `interval_start` when it is sliced by time."""
+    names = [snake_case(field) for field in query.fields]
+    columns = [
+        Column(
+            name if names.count(name) == 1 else f"{name}_{i}",
+            guess_type(field),
+            f"Field {field}.",
+            field,
+            None if is_aggregate(field) or guess_type(field) is not Type.VARCHAR else "",
+        )
+        for i, (name, field) in enumerate(zip(names, query.fields, strict=True))
+    ]
+    key = tuple(c.name for c in columns if not is_aggregate(str(c.at)))
+    if query.interval:
+        columns.append(
+            Column(
+                "interval_start",
+                Type.TIMESTAMP,
+                f"Start of the {query.interval} interval (UTC).",
+                Context("interval_start"),
+            )
+        )
+        key = (*key, "interval_start")
+    return Table(
+        f"discover_{query.name}",
+        f"One row per {' and '.join(key) or 'organization'} of the Discover query {query.name!r}.",
+        key,
+        tuple(columns),
+    )
+
+
+def is_aggregate(field: str) -> bool:
+    """Whether a field is computed over the rows of a group."""
+    return "(" in field or field.startswith("equation|")
+
+
+def configure(queries: Sequence[DiscoverQuery]) -> tuple[Request, ...]:
+    """One request for each query."""
+    return tuple(_request(query) for query in queries)
+
+
+def _request(query: DiscoverQuery) -> Request:
+    # pages come in no order unless one is asked for, and only by fields that are selected
+    sort = query.sort or tuple(f for f in query.fields if not is_aggregate(f)) or query.fields[:1]
+    length = INTERVALS[query.interval] if query.interval else None
+
+    def parameters(dataset: str, condition: str) -> Parameters:
+        return (
+            *(("field", field) for field in query.fields),
+            ("query", condition),
+            ("dataset", dataset),
+            ("project", "-1"),
+            *(("sort", by) for by in sort),
+            ("start", "{start}"),
+            ("end", "{end}"),
+        )
+
+    older = OLDER_DATASETS.get(query.dataset)
+    return Request(
+        name=query.name,
+        path="/organizations/{organization}/events/",
+        parameters=parameters(query.dataset, query.query),
+        alternatives=((parameters("discover", f"{older} {query.query}".strip()),) if older else ()),
+        shape="discover",
+        load="replace",
+        window=Window(
+            first=timedelta(days=query.days),
+            overlap=timedelta(days=3) if length else timedelta(days=query.days),
+            longest=length,
+            align=length,
+        ),
+        tables=(make_table(query),),
+    )
+
+
+STREAM = Stream(
+    name="discover",
+    about="The Discover/Explore queries of the configuration.",
+    source="GET /api/0/organizations/{org}/events/ (facts §4.5)",
+    scope="organization",
+    scopes=("org:read",),
+    configure=configure,
+)

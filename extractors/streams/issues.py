@@ -1,0 +1,116 @@
+"""Issues of every status, as they stand now, with lifetime counts."""
+
+from datetime import timedelta
+
+from extractors.stream import Request, Stream, Window
+from warehouse.schema import Column, Table, Type
+
+ISSUES = Table(
+    "issues",
+    "One row per issue, as it stood when it was last seen by an export.",
+    ("issue_id",),
+    (
+        Column("issue_id", Type.VARCHAR, "Sentry's id of the issue (group).", "id"),
+        Column("short_id", Type.VARCHAR, "Id that people use, such as SHOP-1A.", "shortId"),
+        Column("project_id", Type.VARCHAR, "The project.", "project/id"),
+        Column("title", Type.VARCHAR, "Title as shown.", "title"),
+        Column("culprit", Type.VARCHAR, "Where it happened.", "culprit"),
+        Column("level", Type.VARCHAR, "fatal, error, warning, info, debug, sample.", "level"),
+        Column("status", Type.VARCHAR, "unresolved, resolved, ignored, …", "status"),
+        Column("substatus", Type.VARCHAR, "new, ongoing, escalating, regressed, archived_…", "substatus"),
+        Column("priority", Type.VARCHAR, "high, medium, low; null on older servers.", "priority"),
+        Column("priority_locked_at", Type.TIMESTAMP, "When a person set the priority (UTC).", "priorityLockedAt"),
+        Column("issue_type", Type.VARCHAR, "Kind of problem, such as error.", "issueType"),
+        Column("issue_category", Type.VARCHAR, "error, performance, outage, …", "issueCategory"),
+        Column("event_type", Type.VARCHAR, "Type of its events: error, default, …", "type"),
+        Column("is_unhandled", Type.BOOLEAN, "Whether any event was unhandled.", "isUnhandled"),
+        Column("platform", Type.VARCHAR, "Platform of its events.", "platform"),
+        Column("logger", Type.VARCHAR, "Logger that reported it.", "logger"),
+        Column("assigned_to_type", Type.VARCHAR, "user or team; null when nobody.", "assignedTo/type"),
+        Column("assigned_to_id", Type.VARCHAR, "Id of that user or team.", "assignedTo/id"),
+        Column("assigned_to_name", Type.VARCHAR, "Its name.", "assignedTo/name"),
+        Column("assigned_to_email", Type.VARCHAR, "E-mail address of an assigned user.", "assignedTo/email"),
+        Column(
+            "event_count",
+            Type.BIGINT,
+            "Events over its whole life, also those Sentry no longer keeps.",
+            ("lifetime/count", "count"),
+        ),
+        Column(
+            "user_count",
+            Type.BIGINT,
+            "Users hit within Sentry's retention; not additive.",
+            ("lifetime/userCount", "userCount"),
+        ),
+        Column("first_seen", Type.TIMESTAMP, "First event ever (UTC).", ("lifetime/firstSeen", "firstSeen")),
+        Column("last_seen", Type.TIMESTAMP, "Newest event (UTC).", ("lifetime/lastSeen", "lastSeen")),
+        Column("num_comments", Type.BIGINT, "Comments by members.", "numComments"),
+        Column("is_public", Type.BOOLEAN, "Whether it is shared by link.", "isPublic"),
+        Column("metadata", Type.JSON, "Type, value, file and function of the error.", "metadata"),
+        Column("status_details", Type.JSON, "How and by what it was resolved or ignored.", "statusDetails"),
+        Column("annotations", Type.JSON, "Links that integrations added.", "annotations"),
+        Column("permalink", Type.VARCHAR, "Address in Sentry.", "permalink"),
+    ),
+)
+
+STREAM = Stream(
+    name="issues",
+    about="A sweep of all issues of all statuses that had an event within Sentry's 90 days.",
+    source="GET /api/0/organizations/{org}/issues/ (facts §4.1)",
+    scope="project",
+    scopes=("event:read",),
+    personal=(
+        ("assignedTo/email", "member"),
+        ("assignedTo/name", "assignee"),
+        ("statusDetails/actor", "member"),
+        ("statusDetails/inCommit", "member"),
+        ("metadata/contact_email", "email"),
+        ("metadata/name", "name"),
+        ("owners", "member"),
+    ),
+    requests=(
+        Request(
+            path="/organizations/{organization}/issues/",
+            parameters=(
+                ("project", "{project_id}"),
+                ("query", ""),  # absent means unresolved of high and medium priority only
+                ("sort", "date"),
+                ("start", "{start}"),
+                ("end", "{end}"),
+                ("collapse", "filtered"),
+                ("groupStatsPeriod", ""),
+            ),
+            paging="limit",
+            # every night the whole window: lastSeen says nothing of changes of status
+            window=Window(overlap=timedelta(days=90)),
+            tables=(ISSUES,),
+            ignored=(
+                "shareId",
+                "project/name",
+                "project/slug",
+                "project/platform",
+                "isBookmarked",
+                "isSubscribed",
+                "subscriptionDetails",
+                "hasSeen",
+                "stats",
+                "filtered",
+                "lifetime/stats",
+                "owners",
+                "inbox",
+                "sessionCount",
+                "matchingEventId",
+                "matchingEventEnvironment",
+                "integrationIssues",
+                "sentryAppIssues",
+                "pluginActions",
+                "pluginIssues",
+                "latestEventHasAttachments",
+                "seerFixabilityScore",
+                "seerAutofixLastTriggered",
+                "seerExplorerAutofixLastTriggered",
+                "derivedData",
+            ),
+        ),
+    ),
+)

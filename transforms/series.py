@@ -1,0 +1,127 @@
+"""Answers of stats_v2 and sessions (groups × intervals) to one row a group and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from transforms.frames import Batch, build_frame, parse_times
+from transforms.records import Unreadable, repair
+from warehouse.schema import Column, Context, Table
+
+import polars as pl
+
+Number = int | float | None
+
+
+class Group(msgspec.Struct):
+    """One group of the answer: `series` has a list as long as `intervals` for each field asked."""
+
+    by: dict[str, str | int | float | bool | None] = {}
+    totals: dict[str, Number] = {}
+    series: dict[str, list[Number]] | None = None
+
+
+class Answer(msgspec.Struct):
+    """A stats_v2 or sessions answer (facts §4.3, §4.4)."""
+
+    groups: list[Group]
+    intervals: list[str] | None = None
+
+
+_decoder = msgspec.json.Decoder(Answer, strict=False)
+
+
+class SeriesReader:
+    """Reads series answers into one table; columns say `by/<group>`, `series/<field>` or `interval`.
+
+    Rows whose every measure is null or 0 are left out: the API fills gaps with zeros.
+    """
+
+    def __init__(self, tables: tuple[Table, ...]) -> None:
+        (self.table,) = tables
+        self.measures = [c for c in self.table.all_columns if _field(c, "series")]
+
+    def read(self, bodies: Iterable[bytes], context: Mapping[str, Any]) -> Batch:
+        """Answers as a Batch; `clear` spans their intervals, `complaint` says "capped" when the series of
+        a group do not add up to its totals (the silent 10,000-row limit).
+
+        Raises Unreadable for a body that is no such answer, or one without series.
+        """
+        batch = Batch()
+        answers = [decode_answer(body) for body in bodies]
+        columns: dict[str, list[Any]] = {c.name: [] for c in self.table.all_columns}
+        for answer in answers:
+            if answer.intervals is None or any(g.series is None for g in answer.groups):
+                raise Unreadable("an answer without series: the server grouped in a way that has none")
+            for group in answer.groups:
+                if not adds_up(group):
+                    batch.complaint = "capped"
+                batch.records += self._add(group, answer.intervals, columns, context)
+        batch.frames[self.table] = build_frame(self.table, columns, batch)
+        batch.clear = span(answers)
+        return batch
+
+    def _add(
+        self, group: Group, intervals: list[str], columns: dict[str, list[Any]], context: Mapping[str, Any]
+    ) -> int:
+        series = group.series or {}
+        measures = {c.name: series.get(_field(c, "series")) or [] for c in self.measures}
+        if any(len(values) not in (0, len(intervals)) for values in measures.values()):
+            raise Unreadable("a series whose length differs from its intervals")
+        kept = [i for i in range(len(intervals)) if any(v and v[i] for v in measures.values())]
+        for column in self.table.all_columns:
+            field = _field(column, "by")
+            if isinstance(column.at, Context):
+                values = [context[column.at.name]] * len(kept)
+            elif field:
+                by = group.by.get(field)
+                values = [None if by is None else str(by)] * len(kept)
+            elif column.name in measures:
+                found = measures[column.name]
+                values = [found[i] if found else None for i in kept]
+            else:
+                values = [intervals[i] for i in kept]
+            columns[column.name] += values
+        return len(kept)
+
+
+def _field(column: Column, kind: str) -> str:
+    at = column.at
+    return at.partition("/")[2] if isinstance(at, str) and at.startswith(kind + "/") else ""
+
+
+def decode_answer(body: bytes) -> Answer:
+    """A body as an Answer. Raises Unreadable."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"no series answer: {error}") from None
+    except msgspec.DecodeError:
+        try:
+            return _decoder.decode(repair(body))
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"no series answer: {error}") from None
+
+
+def adds_up(group: Group) -> bool:
+    """Whether the series of each sum reach the group's total; other fields are not additive."""
+    for field, total in group.totals.items():
+        if field.startswith("sum(") and group.series and field in group.series:
+            reached = sum(v or 0 for v in group.series[field])
+            if total is not None and reached < total:
+                return False
+    return True
+
+
+def span(answers: Iterable[Answer]) -> tuple[datetime, datetime] | None:
+    """From the first interval to the end of the last; None where there are no intervals."""
+    texts = [t for a in answers for t in a.intervals or []]
+    times = sorted(t for t in parse_times(pl.Series(texts, dtype=pl.String())).to_list() if t is not None)
+    if not times:
+        return None
+    step = min((b - a for a, b in zip(times, times[1:], strict=False) if b > a), default=timedelta(0))
+    return times[0], times[-1] + (step or timedelta(microseconds=1))

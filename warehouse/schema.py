@@ -1,0 +1,157 @@
+"""What a table is: each column written once, with its type, meaning and place in Sentry's payload.
+
+Decoder, polars schema, DDL, COMMENTs and the data dictionary are derived from these values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Type(StrEnum):
+    """DuckDB's name of a column's type. Times are UTC without a zone; JSON is the text as received."""
+
+    VARCHAR = "VARCHAR"
+    BIGINT = "BIGINT"
+    DOUBLE = "DOUBLE"
+    BOOLEAN = "BOOLEAN"
+    TIMESTAMP = "TIMESTAMP"
+    JSON = "JSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The value of one tag in the record's `tags` list of {key, value}."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A place in the record that holds the list a child table is made from."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Not in the payload: known of the slice it was asked for (`organization_id`, `project_id`, …)."""
+
+    name: str
+
+
+ELEMENT = "."
+"""The element itself: for lists of plain values."""
+
+POSITION = "#"
+"""The element's place in its list, from 0."""
+
+Place = str | tuple[str, ...] | Tag | Parent | Context
+"""Keys joined by `/`; of several places the first that is not null counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    `default` replaces null: key columns need one where Sentry may leave the value out.
+    """
+
+    name: str
+    type: Type
+    comment: str
+    at: Place
+    default: str | None = None
+
+
+def _provenance() -> tuple[Column, ...]:
+    return (
+        Column("_run_id", Type.VARCHAR, "Run that loaded this row (meta.runs).", Context("_run_id")),
+        Column("_loaded_at", Type.TIMESTAMP, "When this row was loaded (UTC).", Context("_loaded_at")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: `comment` says in one sentence what a row is (the grain).
+
+    `organization_id` is put in front and `_run_id`, `_loaded_at` behind the declared columns, so that
+    no table can lack them. A child table names the list it is made from (`each`) and the table whose
+    records hold it (`parent`); its rows live and are replaced together with their parent's.
+    """
+
+    name: str
+    comment: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    each: str = ""
+    parent: str = ""
+    schema: str = "main"
+    all_columns: tuple[Column, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        organization = Column(
+            "organization_id",
+            Type.VARCHAR,
+            "Sentry's id of the organization.",
+            Context("organization_id"),
+        )
+        declared = self.columns
+        if not any(c.name == "organization_id" for c in declared):
+            declared = (organization, *declared)
+        object.__setattr__(self, "all_columns", (*declared, *_provenance()))
+        if self.key[0] != "organization_id":
+            object.__setattr__(self, "key", ("organization_id", *self.key))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in the table's order."""
+        return tuple(c.name for c in self.all_columns)
+
+    @property
+    def full_name(self) -> str:
+        """Quoted name with its schema."""
+        return f"{self.schema}.{quote(self.name)}"
+
+
+def quote(name: str) -> str:
+    """An identifier as SQL takes it whatever it holds."""
+    return '"' + name.replace('"', '""').replace("\0", "") + '"'
+
+
+def literal(text: str) -> str:
+    """A string as an SQL literal, for statements that take no parameters (COMMENT, ATTACH)."""
+    return "'" + text.replace("'", "''").replace("\0", "") + "'"
+
+
+def snake_case(text: str) -> str:
+    """Sentry's spelling of a name as a column: `firstSeen` → `first_seen`, `p95(transaction.duration)` →
+    `p95_transaction_duration`, `tags[x]` → `tags_x`, `count()` → `count`.
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_") or "unnamed"
+
+
+def create_statements(table: Table) -> list[str]:
+    """DDL of a table with a COMMENT on it and on each column. No primary key: uniqueness is a check
+    (a key in DuckDB makes the file 4 times larger and an upsert of 100k rows 40 s instead of 0.6 s).
+    """
+    columns = ", ".join(f"{quote(c.name)} {c.type.value}" for c in table.all_columns)
+    return [
+        f"create table if not exists {table.full_name} ({columns})",
+        *comment_statements(table),
+    ]
+
+
+def comment_statements(table: Table) -> list[str]:
+    """COMMENTs on a table and its columns."""
+    grain = f"{table.comment} Key: {', '.join(table.key)}."
+    return [
+        f"comment on table {table.full_name} is {literal(grain)}",
+        *(
+            f"comment on column {table.full_name}.{quote(c.name)} is {literal(c.comment)}"
+            for c in table.all_columns
+        ),
+    ]
