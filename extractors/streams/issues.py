@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from extractors.stream import Request, Stream, Window
-from warehouse.schema import Column, Table, Type
+from warehouse.schema import Column, Context, Parent, Table, Type
 
 ISSUES = Table(
     "issues",
@@ -51,6 +51,60 @@ ISSUES = Table(
         Column("annotations", Type.JSON, "Links that integrations added.", "annotations"),
         Column("permalink", Type.VARCHAR, "Address in Sentry.", "permalink"),
     ),
+    history="issue_history",
+    tracked=(
+        "status",
+        "substatus",
+        "priority",
+        "level",
+        "assigned_to_type",
+        "assigned_to_id",
+        "assigned_to_name",
+    ),
+    marks=(
+        Column("deleted_at", Type.TIMESTAMP, "When Sentry first answered 404 for it (UTC).", Context("deleted_at")),
+        Column(
+            "merged_into_issue_id",
+            Type.VARCHAR,
+            "The issue that Sentry answers with instead.",
+            Context("merged_into_issue_id"),
+        ),
+    ),
+)
+
+ISSUE_ID = Column("issue_id", Type.VARCHAR, "The issue.", Parent("id"))
+PROJECT_ID = Column("project_id", Type.VARCHAR, "The project.", Parent("project/id"))
+
+ISSUE_DETAILS = Table(
+    "issue_details",
+    "One row per issue: what only its own page tells, as of its last change.",
+    ("issue_id",),
+    (
+        Column("issue_id", Type.VARCHAR, "The issue.", "id"),
+        Column("project_id", Type.VARCHAR, "The project.", "project/id"),
+        Column("first_release", Type.VARCHAR, "Version it first came with.", "firstRelease/version"),
+        Column("last_release", Type.VARCHAR, "Version it last came with.", "lastRelease/version"),
+        Column("user_report_count", Type.BIGINT, "Feedback reports for it.", "userReportCount"),
+    ),
+)
+
+ISSUE_ACTIVITY = Table(
+    "issue_activity",
+    "One row per thing that happened to an issue: resolved, assigned, commented, regressed, …",
+    ("issue_id", "activity_id"),
+    (
+        ISSUE_ID,
+        PROJECT_ID,
+        Column("activity_id", Type.VARCHAR, "Sentry's id of the activity; 0 is the first event.", "id"),
+        Column("activity_type", Type.VARCHAR, "set_resolved, assigned, note, set_regression, …", "type"),
+        Column("date_created", Type.TIMESTAMP, "When it happened (UTC).", "dateCreated"),
+        Column("user_id", Type.VARCHAR, "Who did it; null for Sentry itself.", "user/id"),
+        Column("user_name", Type.VARCHAR, "Name of who did it.", "user/name"),
+        Column("user_email", Type.VARCHAR, "E-mail address of who did it.", "user/email"),
+        Column("data", Type.JSON, "Details, such as the assignee or the commit.", "data"),
+    ),
+    each="activity",
+    parent="issue_details",
 )
 
 STREAM = Stream(

@@ -1,0 +1,156 @@
+"""Tables in which a warehouse accounts for itself: schema `meta`."""
+
+from __future__ import annotations
+
+from warehouse.schema import Column, Context, Table, Type
+
+
+def _table(name: str, comment: str, key: tuple[str, ...], columns: tuple[tuple[str, Type, str], ...]) -> Table:
+    made = tuple(Column(n, t, c, Context(n)) for n, t, c in columns)
+    return Table(name, comment, key, made, schema="meta", bookkeeping=True)
+
+
+SLICE = (
+    ("run_id", Type.VARCHAR, "The run."),
+    ("slice_id", Type.VARCHAR, "The slice; unique in its run."),
+    ("stream", Type.VARCHAR, "Stream, as its file is named."),
+    ("request", Type.VARCHAR, "Which of the stream's requests; empty where it has one."),
+    ("organization_id", Type.VARCHAR, "The organization."),
+    ("project_id", Type.VARCHAR, "The project; empty for slices of a whole organization."),
+    ("window_start", Type.TIMESTAMP, "Start of the window asked (UTC); null where none was."),
+    ("window_end", Type.TIMESTAMP, "End of the window asked, or the time of asking (UTC)."),
+)
+
+RUNS = _table(
+    "runs",
+    "One row per run of export, backfill or replay.",
+    ("run_id",),
+    (
+        ("run_id", Type.VARCHAR, "The run."),
+        ("command", Type.VARCHAR, "export, backfill or replay."),
+        ("version", Type.VARCHAR, "Version of sentry-warehouse."),
+        ("as_of", Type.TIMESTAMP, "End of its windows, by the server's clock (UTC)."),
+        ("started_at", Type.TIMESTAMP, "When it began (UTC)."),
+        ("finished_at", Type.TIMESTAMP, "When it ended (UTC); null while it runs or when it was killed."),
+        ("status", Type.VARCHAR, "running, complete, incomplete (some slice is not), failed."),
+        ("requests", Type.BIGINT, "Requests sent."),
+        ("bytes", Type.BIGINT, "Bytes of answers, decompressed."),
+        ("rows", Type.BIGINT, "Rows loaded, over all tables."),
+        ("note", Type.VARCHAR, "What a reader should know, such as why it failed."),
+    ),
+)
+
+CURSORS = _table(
+    "cursors",
+    "One row per stream, request and scope: up to when everything is loaded.",
+    ("stream", "request", "organization_id", "project_id"),
+    (
+        *SLICE[2:6],
+        ("watermark", Type.TIMESTAMP, "End of the last window loaded without a gap (UTC)."),
+        ("run_id", Type.VARCHAR, "Run that moved it."),
+    ),
+)
+
+SLICES = _table(
+    "slices",
+    "One row per slice of a run's plan: what is still to do when the run is taken up again.",
+    ("run_id", "slice_id"),
+    (
+        *SLICE,
+        ("organization_slug", Type.VARCHAR, "Its short name when planned."),
+        ("project_slug", Type.VARCHAR, "Its short name when planned."),
+        ("interval_seconds", Type.BIGINT, "Step of a series answer."),
+        ("items", Type.JSON, "Ids asked one by one; null for listings."),
+        ("state", Type.VARCHAR, "open, done, or split (smaller slices took its place)."),
+        ("page_cursor", Type.VARCHAR, "Next page of an open slice."),
+        ("position", Type.BIGINT, "Place in the plan."),
+    ),
+)
+
+COVERAGE = _table(
+    "coverage",
+    "One row per slice asked.",
+    ("run_id", "slice_id"),
+    (
+        *SLICE,
+        ("requests", Type.BIGINT, "Requests it took, repeated ones too."),
+        ("rows", Type.BIGINT, "Records in its answers."),
+        ("bytes", Type.BIGINT, "Bytes of its answers, decompressed."),
+        ("status", Type.VARCHAR, "complete, partial, forbidden, gone, capped, sampled, failed."),
+        ("expected", Type.BIGINT, "What Sentry says there is, where it can be asked."),
+        ("loaded", Type.BIGINT, "What the warehouse holds of that."),
+        ("reason", Type.VARCHAR, "Why it is not complete, and what to do."),
+        ("started_at", Type.TIMESTAMP, "First request (UTC)."),
+        ("finished_at", Type.TIMESTAMP, "When its rows were committed (UTC)."),
+    ),
+)
+
+DRIFT = _table(
+    "drift",
+    "One row per payload field that is not as declared.",
+    ("stream", "path", "kind", "found"),
+    (
+        ("stream", Type.VARCHAR, "Stream it came with."),
+        ("path", Type.VARCHAR, "Place in the payload, keys joined by /."),
+        ("kind", Type.VARCHAR, "new, gone, or type (not of the declared type)."),
+        ("found", Type.VARCHAR, "JSON type that was met."),
+        ("first_seen", Type.TIMESTAMP, "First met (UTC)."),
+        ("last_seen", Type.TIMESTAMP, "Last met (UTC)."),
+        ("first_run_id", Type.VARCHAR, "Run that met it first."),
+    ),
+)
+
+REJECTS = _table(
+    "rejects",
+    "One row per value that fits no column (or record without a key); the archive holds it whole.",
+    ("run_id", "slice_id", "table_name", "record", "path", "reason"),
+    (
+        ("run_id", Type.VARCHAR, "The run."),
+        ("slice_id", Type.VARCHAR, "The slice."),
+        ("stream", Type.VARCHAR, "The stream."),
+        ("organization_id", Type.VARCHAR, "The organization."),
+        ("table_name", Type.VARCHAR, "The table."),
+        ("record", Type.VARCHAR, "Key of the record."),
+        ("path", Type.VARCHAR, "Place in the payload; empty when the whole record is meant."),
+        ("reason", Type.VARCHAR, "What did not fit."),
+        ("value", Type.VARCHAR, "The value as JSON, after privacy, its first 1,000 characters."),
+        ("rejected_at", Type.TIMESTAMP, "When (UTC)."),
+    ),
+)
+
+DEPRECATIONS = _table(
+    "deprecations",
+    "One row per endpoint that Sentry announces to withdraw.",
+    ("path",),
+    (
+        ("path", Type.VARCHAR, "Endpoint."),
+        ("date", Type.VARCHAR, "When it ends, as announced."),
+        ("replacement", Type.VARCHAR, "What Sentry names instead."),
+        ("first_seen", Type.TIMESTAMP, "First announced to us (UTC)."),
+        ("last_seen", Type.TIMESTAMP, "Last announced to us (UTC)."),
+    ),
+)
+
+ARCHIVE = _table(
+    "archive",
+    "One row per file of the raw archive whose rows are loaded.",
+    ("file",),
+    (
+        ("file", Type.VARCHAR, "Path below raw/."),
+        ("run_id", Type.VARCHAR, "Run that wrote it."),
+        ("slice_id", Type.VARCHAR, "Slice it belongs to."),
+        ("stream", Type.VARCHAR, "The stream."),
+        ("pages", Type.BIGINT, "Pages in it."),
+        ("bytes", Type.BIGINT, "Bytes of their bodies."),
+        ("written_at", Type.TIMESTAMP, "When (UTC)."),
+    ),
+)
+
+SETTINGS = _table(
+    "settings",
+    "One row per fact about the warehouse itself, such as its schema version.",
+    ("name",),
+    (("name", Type.VARCHAR, "Name of the fact."), ("value", Type.VARCHAR, "Its value.")),
+)
+
+BOOKKEEPING = (RUNS, CURSORS, SLICES, COVERAGE, DRIFT, REJECTS, DEPRECATIONS, ARCHIVE, SETTINGS)
