@@ -1,0 +1,143 @@
+"""Completeness and freshness: what is claimed of each day follows from the slices, newest first."""
+# ruff: noqa: E501 (golden rows are tables)
+
+from golden import Given, Mart, table
+
+COMPLETENESS = "table_name | project_id | day | expected | loaded | ratio | status | checked_at | reason"
+SLICE = (
+    "run_id | slice_id | stream | request | project_id | window_start | window_end"
+    " | rows | status | expected | loaded | reason | finished_at"
+)
+
+
+def test_a_list_counts_for_the_day_of_asking(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | projects | - | - | - | 2026-11-02 03:00 | 7 | complete | - | - | - | 2026-11-02 03:01
+        r2 | s1 | projects | - | - | - | 2026-11-03 03:00 | 0 | failed | - | - | 502 | 2026-11-03 03:01
+    """)
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        projects |  | 2026-11-02 | - | 7 | - | complete | 2026-11-02 03:01 | -
+        projects |  | 2026-11-03 | - | 0 | - | failed   | 2026-11-03 03:01 | 502
+    """)
+
+
+def test_newer_slices_heal_and_break_the_days_they_cover(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | events |  | 10 | 2026-11-01 00:00 | 2026-11-03 00:00 | 5 | capped   | - | - | cap | 2026-11-03 00:10
+        r2 | s1 | events |  | 10 | 2026-11-02 00:00 | 2026-11-03 06:00 | 9 | complete | - | - | -   | 2026-11-03 06:10
+        r3 | s1 | events |  | 10 | 2026-11-03 00:00 | 2026-11-03 12:00 | 9 | failed   | - | - | 500 | 2026-11-03 12:10
+        r4 | s1 | events |  | 10 | 2026-11-03 12:00 | 2026-11-03 18:00 | 9 | complete | - | - | -   | 2026-11-03 18:10
+    """)
+    # the 3rd stays failed: its last complete slice says nothing of the hours before noon
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        events | 10 | 2026-11-01 | - | - | - | capped   | 2026-11-03 00:10 | cap
+        events | 10 | 2026-11-02 | - | - | - | complete | 2026-11-03 06:10 | -
+        events | 10 | 2026-11-03 | - | - | - | failed   | 2026-11-03 18:10 | 500
+    """)
+
+
+def test_two_halves_together_heal_a_whole(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1   | discover | errors | - | 2026-11-01 00:00 | 2026-11-02 00:00 | 5 | capped   | - | - | cap | 2026-11-02 00:10
+        r1 | s1.1 | discover | errors | - | 2026-11-01 00:00 | 2026-11-01 12:00 | 5 | complete | - | 5 | -   | 2026-11-02 00:11
+        r1 | s1.2 | discover | errors | - | 2026-11-01 12:00 | 2026-11-02 00:00 | 5 | sampled  | - | 6 | some | 2026-11-02 00:12
+    """)
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        discover_errors |  | 2026-11-01 | - | 11 | - | sampled | 2026-11-02 00:12 | some
+    """)
+
+
+def test_an_audit_newer_than_the_load_decides(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | events |       | 10 | 2026-11-01 00:00 | 2026-11-04 00:00 | 9 | complete | - | - | - | 2026-11-04 00:10
+        r1 | a1 | events | audit | 10 | 2026-11-01 00:00 | 2026-11-02 00:00 | 1 | complete | 100 | 100 | - | 2026-11-04 00:20
+        r1 | a2 | events | audit | 10 | 2026-11-02 00:00 | 2026-11-03 00:00 | 1 | complete | 100 | 90 | - | 2026-11-04 00:20
+        r1 | a3 | events | audit | 10 | 2026-11-03 00:00 | 2026-11-04 00:00 | 1 | complete | 0 | 0 | - | 2026-11-04 00:20
+        r2 | a2 | events | audit | 10 | 2026-11-02 00:00 | 2026-11-03 00:00 | 1 | complete | 100 | 99 | - | 2026-11-05 00:20
+        r2 | a4 | events | audit | 20 | 2026-11-02 00:00 | 2026-11-03 00:00 | 1 | partial | 5 | 0 | late | 2026-11-05 00:20
+    """)
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        events | 10 | 2026-11-01 | 100 | 100 | 1    | complete | 2026-11-04 00:20 | -
+        events | 10 | 2026-11-02 | 100 | 99  | 0.99 | partial  | 2026-11-05 00:20 | Sentry counts 100, loaded are 99
+        events | 10 | 2026-11-03 | 0   | 0   | 1    | complete | 2026-11-04 00:20 | -
+        events | 20 | 2026-11-02 | 5   | 0   | 0    | partial  | 2026-11-05 00:20 | late
+    """)
+
+
+def test_an_older_audit_can_not_hide_a_newer_failure(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | a1 | events | audit | 10 | 2026-11-01 00:00 | 2026-11-02 00:00 | 1 | complete | 7 | 7 | - | 2026-11-02 00:20
+        r2 | s1 | events |       | 10 | 2026-11-01 00:00 | 2026-11-02 00:00 | 9 | failed | - | - | 500 | 2026-11-03 00:10
+    """)
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        events | 10 | 2026-11-01 | 7 | 7 | 1 | failed | 2026-11-03 00:10 | 500
+    """)
+
+
+def test_totals_over_many_days_make_each_of_them_partial(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | sessions |        | 10 | 2026-11-01 00:00 | 2026-11-03 00:00 | 5 | complete | 50 | 40 | - | 2026-11-03 00:10
+        r1 | s2 | sessions | health | 10 | 2026-11-01 00:00 | 2026-11-02 00:00 | 5 | complete | 50 | 50 | - | 2026-11-03 00:10
+    """)
+    reason = "Sentry counts 50, loaded are 40 over 2026-11-01 00:00:00 to 2026-11-03 00:00:00"
+    assert rows_of("completeness", COMPLETENESS) == table(f"""
+        session_health | 10 | 2026-11-01 | 50 | 50 | 1 | complete | 2026-11-03 00:10 | -
+        sessions | 10 | 2026-11-01 | - | - | - | partial | 2026-11-03 00:10 | {reason}
+        sessions | 10 | 2026-11-02 | - | - | - | partial | 2026-11-03 00:10 | {reason}
+    """)
+
+
+def test_freshness(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.runs
+        run_id | as_of
+        r1 | 2026-11-02 03:00
+        r2 | 2026-11-04 03:00
+
+        meta.coverage
+        {SLICE}
+        r2 | s0 | projects | - | - | - | 2026-11-04 03:00 | 7 | complete | - | - | - | 2026-11-04 03:01
+        r1 | s1 | teams | - | - | - | 2026-11-02 03:00 | 7 | complete | - | - | - | 2026-11-02 03:01
+        r2 | s1 | teams | - | - | - | 2026-11-04 03:00 | 0 | failed | - | - | 502 | 2026-11-04 03:01
+        r2 | s2 | members | - | - | - | 2026-11-04 03:00 | 0 | forbidden | - | - | 403 | 2026-11-04 03:01
+        r2 | s3 | events |  | 10 | 2026-11-01 00:00 | 2026-11-04 02:50 | 5 | complete | - | - | - | 2026-11-04 03:02
+        r2 | s4 | events |  | 20 | 2026-11-01 00:00 | 2026-11-04 02:50 | 0 | gone | - | - | 404 | 2026-11-04 03:02
+        r2 | s5 | events | audit | 10 | 2026-11-03 00:00 | 2026-11-04 00:00 | 1 | complete | 9 | 9 | - | 2026-11-04 04:00
+        r2 | s6 | sessions | health | 10 | 2026-11-03 00:00 | 2026-11-04 00:00 | 0 | complete | 0 | 0 | - | 2026-11-04 04:00
+
+        meta.cursors
+        stream | request | project_id | watermark
+        events |  | 10 | 2026-11-04 02:00
+        events |  | 20 | 2026-10-01 00:00
+        sessions | health | 10 | 2026-11-04 00:00
+        sessions | health | 20 | 2026-11-01 00:00
+
+        events
+        event_id | date_created
+        e1 | 2026-11-03 23:30
+    """)
+    columns = "table_name | newest_row_at | newest_loaded_at | watermark | last_complete_at | age_hours | projects_behind | status"
+    assert rows_of("freshness", columns) == table("""
+        events   | 2026-11-03 23:30 | 2026-11-04 03:02 | 2026-11-04 02:00 | 2026-11-04 03:02 | 1 | 0 | fresh
+        members  | - | - | - | - | - | 0 | never
+        projects | - | 2026-11-04 03:01 | - | 2026-11-04 03:01 | 0 | 0 | fresh
+        session_health | - | - | 2026-11-01 | 2026-11-04 04:00 | 75 | 1 | stale
+        teams    | - | 2026-11-02 03:01 | - | 2026-11-02 03:01 | 48 | 0 | stale
+    """)
+
+
+def test_nothing_asked_nothing_claimed(rows_of: Mart) -> None:
+    assert rows_of("completeness") == []
+    assert rows_of("freshness") == []

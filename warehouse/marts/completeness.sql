@@ -1,0 +1,215 @@
+-- One row per organization, table, project and UTC day that any slice asked for.
+-- materialised: yes
+-- definition: A day's status is the worst among the newest slices that cover its parts; a slice stops
+--   counting once newer ones have asked for the same part again. It is never complete while Sentry says
+--   that there is more than we hold (expected > loaded). An event audit newer than the last load decides alone.
+-- reconcile: select * from (select distinct organization_id, coalesce(project_id, '') as project_id,
+--   unnest(generate_series(date_trunc('day', window_start),
+--   date_trunc('day', greatest(window_end - interval 1 microsecond, window_start)), interval 1 day))::date as day
+--   from meta.coverage where window_start is not null) as asked
+--   where not exists (from marts.completeness as mart where mart.organization_id = asked.organization_id
+--   and mart.project_id = asked.project_id and mart.day = asked.day)
+-- organization_id: The organization.
+-- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates.
+-- project_id: The project; empty for what is asked of a whole organization.
+-- day: The UTC day; for lists that are asked without a window the day of asking.
+-- expected: Rows that Sentry says there are; null where it can not be asked, or not by day.
+-- loaded: Rows of those that the warehouse holds; null where a slice spans several days.
+-- ratio: loaded / expected; 1 where nothing is expected, null where expected is.
+-- status: complete, sampled, partial, capped, gone, forbidden or failed.
+-- checked_at: When the newest slice or audit of the day was done (UTC).
+-- reason: Why it is not complete, and what to do; null for complete days.
+with
+slices as (
+    select
+        organization_id,
+        case
+            when stream = 'discover' then 'discover_' || request
+            when stream = 'sessions' and request = 'health' then 'session_health'
+            when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
+            else stream
+        end as table_name,
+        coalesce(project_id, '') as project_id,
+        stream = 'events' and request = 'audit' as is_audit,
+        run_id,
+        slice_id,
+        window_start is null as is_list,
+        coalesce(window_start, date_trunc('day', coalesce(window_end, finished_at, started_at))) as starts,
+        case
+            when window_start is null
+                then date_trunc('day', coalesce(window_end, finished_at, started_at)) + interval 1 day
+            else greatest(window_end, window_start + interval 1 microsecond)
+        end as ends,
+        status,
+        expected,
+        case when window_start is null then coalesce(loaded, rows) else loaded end as loaded,
+        reason,
+        coalesce(finished_at, started_at) as checked_at
+    from meta.coverage
+),
+
+touched_days as (
+    select
+        *,
+        unnest(generate_series(
+            date_trunc('day', starts), date_trunc('day', ends - interval 1 microsecond), interval 1 day
+        )) as day_start
+    from slices
+    where starts is not null
+),
+
+parts as (
+    select
+        *,
+        greatest(starts, day_start) as part_start,
+        least(ends, day_start + interval 1 day) as part_end,
+        starts >= day_start and ends <= day_start + interval 1 day as is_within_day
+    from touched_days
+),
+
+whole_days as (
+    select *, max(checked_at) filter (where part_end - part_start = interval 1 day) over day_of_table as whole_at
+    from parts
+    window day_of_table as (partition by organization_id, table_name, project_id, is_audit, day_start)
+),
+
+-- whatever is older than the newest slice over the whole day has been asked again
+standing as (
+    select * from whole_days
+    where whole_at is null or checked_at >= whole_at
+),
+
+edges as (
+    select organization_id, table_name, project_id, is_audit, day_start, part_start as edge from standing
+    union
+    select organization_id, table_name, project_id, is_audit, day_start, part_end as edge from standing
+),
+
+segments as (
+    select *, lead(edge) over (
+        partition by organization_id, table_name, project_id, is_audit, day_start order by edge
+    ) as next_edge
+    from edges
+),
+
+newest_of_segment as (
+    select standing.*
+    from segments
+    inner join standing
+        on segments.organization_id = standing.organization_id
+        and segments.table_name = standing.table_name
+        and segments.project_id = standing.project_id
+        and segments.is_audit = standing.is_audit
+        and segments.day_start = standing.day_start
+        and standing.part_start <= segments.edge
+        and standing.part_end >= segments.next_edge
+    where segments.next_edge is not null
+    qualify row_number() over (
+        partition by
+            segments.organization_id, segments.table_name, segments.project_id,
+            segments.is_audit, segments.day_start, segments.edge
+        order by standing.checked_at desc, standing.run_id desc, standing.slice_id desc
+    ) = 1
+),
+
+newest_slices as (
+    select distinct * from newest_of_segment
+),
+
+judged as (
+    select
+        *,
+        case
+            when status in ('complete', 'sampled') and expected > loaded then 'partial'
+            else status
+        end as judged_status,
+        case
+            when reason is not null and reason <> '' then reason
+            when expected > loaded then
+                'Sentry counts ' || expected || ', loaded are ' || loaded
+                || case when is_within_day or is_list then '' else ' over ' || starts || ' to ' || ends end
+        end as judged_reason
+    from newest_slices
+),
+
+ranked as (
+    select
+        *,
+        case judged_status
+            when 'complete' then 0 when 'sampled' then 1 when 'partial' then 2 when 'capped' then 3
+            when 'gone' then 4 when 'forbidden' then 5 else 6
+        end as badness
+    from judged
+),
+
+loads as (
+    select
+        organization_id, table_name, project_id, day_start,
+        max(badness) as badness,
+        arg_max(judged_status, badness) as status,
+        arg_max(judged_reason, badness) as reason,
+        max(checked_at) as checked_at,
+        case when bool_and(is_within_day and expected is not null) then sum(expected) end as expected,
+        case when bool_and(is_within_day and loaded is not null) then sum(loaded) end as loaded
+    from ranked
+    where not is_audit
+    group by all
+),
+
+audits as (
+    select
+        organization_id, table_name, project_id, day_start,
+        arg_max(badness, checked_at) as badness,
+        arg_max(judged_status, checked_at) as status,
+        arg_max(judged_reason, checked_at) as reason,
+        max(checked_at) as checked_at,
+        arg_max(expected, checked_at) filter (where is_within_day) as expected,
+        arg_max(loaded, checked_at) filter (where is_within_day) as loaded
+    from ranked
+    where is_audit
+    group by all
+),
+
+combined as (
+    select
+        coalesce(loads.organization_id, audits.organization_id) as organization_id,
+        coalesce(loads.table_name, audits.table_name) as table_name,
+        coalesce(loads.project_id, audits.project_id) as project_id,
+        coalesce(loads.day_start, audits.day_start)::date as day,
+        case when audits.day_start is null then loads.expected else audits.expected end as expected,
+        case when audits.day_start is null then loads.loaded else audits.loaded end as loaded,
+        greatest(loads.checked_at, audits.checked_at) as checked_at,
+        case
+            when audits.day_start is null then false
+            when loads.day_start is null then true
+            when audits.expected is not null and audits.checked_at >= loads.checked_at then true
+            else audits.badness >= loads.badness
+        end as audit_decides,
+        loads.status as load_status,
+        audits.status as audit_status,
+        loads.reason as load_reason,
+        audits.reason as audit_reason
+    from loads
+    full join audits
+        on loads.organization_id = audits.organization_id
+        and loads.table_name = audits.table_name
+        and loads.project_id = audits.project_id
+        and loads.day_start = audits.day_start
+)
+
+select
+    organization_id,
+    table_name,
+    project_id,
+    day,
+    expected::bigint as expected,
+    loaded::bigint as loaded,
+    case when expected = 0 then 1.0 else loaded / expected end::double as ratio,
+    case when audit_decides then audit_status else load_status end as status,
+    checked_at,
+    case
+        when (case when audit_decides then audit_status else load_status end) = 'complete' then null
+        when audit_decides then audit_reason
+        else load_reason
+    end as reason
+from combined

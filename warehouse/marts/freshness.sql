@@ -1,0 +1,146 @@
+-- One row per organization and table that was ever planned or asked for.
+-- materialised: yes
+-- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or
+--   some project lags so far behind; never: no slice was ever complete. Projects that Sentry says are gone or
+--   forbidden do not hold up_to back.
+-- reconcile: select coverage.organization_id, coverage.stream from meta.coverage
+--   where coverage.status = 'complete' and coverage.request is distinct from 'audit'
+--   and not exists (from marts.freshness as mart where mart.organization_id = coverage.organization_id
+--   and mart.status <> 'never' and mart.last_complete_at >= coverage.finished_at)
+-- organization_id: The organization.
+-- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates.
+-- newest_row_at: Newest time told by the rows themselves (event, last seen, interval); null for plain lists (UTC).
+-- newest_loaded_at: When rows were last loaded into it (UTC).
+-- watermark: Time up to which every project is loaded without a gap (UTC); null for plain lists.
+-- last_complete_at: When a slice of it was last complete (UTC).
+-- up_to: The watermark, or the time the last complete list was asked for (UTC).
+-- age_hours: Hours from up_to to the newest run's as_of; null when never.
+-- projects_behind: Projects whose own watermark is more than 36 h before the newest run's as_of.
+-- status: fresh, stale or never.
+-- as_of: End of the newest run's windows (UTC), which age is measured against.
+with
+newest_run as (
+    select max(as_of) as as_of from meta.runs
+),
+
+coverage as (
+    select
+        organization_id,
+        case
+            when stream = 'discover' then 'discover_' || request
+            when stream = 'sessions' and request = 'health' then 'session_health'
+            when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
+            else stream
+        end as table_name,
+        coalesce(project_id, '') as project_id,
+        coalesce(window_end, finished_at) as asked_to,
+        finished_at,
+        status,
+        rows
+    from meta.coverage
+    where request is distinct from 'audit'
+),
+
+projects_out as (
+    select organization_id, table_name, project_id
+    from coverage
+    group by all
+    having arg_max(status, finished_at) in ('gone', 'forbidden')
+),
+
+cursors as (
+    select
+        organization_id,
+        case
+            when stream = 'discover' then 'discover_' || request
+            when stream = 'sessions' and request = 'health' then 'session_health'
+            when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
+            else stream
+        end as table_name,
+        coalesce(project_id, '') as project_id,
+        watermark
+    from meta.cursors
+    where request is distinct from 'audit'
+),
+
+watermarks as (
+    select
+        organization_id,
+        table_name,
+        min(watermark) as watermark,
+        count(*) filter (where watermark < newest_run.as_of - interval 36 hour) as projects_behind
+    from cursors
+    anti join projects_out using (organization_id, table_name, project_id)
+    cross join newest_run
+    group by all
+),
+
+loads as (
+    select
+        organization_id,
+        table_name,
+        max(finished_at) filter (where rows > 0) as newest_loaded_at,
+        max(finished_at) filter (where status = 'complete') as last_complete_at,
+        max(asked_to) filter (where status = 'complete') as complete_to
+    from coverage
+    group by all
+),
+
+newest_rows as (
+    select organization_id, 'events' as table_name, max(date_created) as newest_row_at from events group by all
+    union all
+    select organization_id, 'issues', max(last_seen) from issues group by all
+    union all
+    select organization_id, 'releases', max(date_created) from releases group by all
+    union all
+    select organization_id, 'outcomes', max(interval_start) from outcomes group by all
+    union all
+    select organization_id, 'sessions', max(interval_start) from sessions group by all
+    union all
+    select organization_id, 'session_health', max(interval_start) from session_health group by all
+),
+
+known_tables as (
+    select organization_id, table_name from loads
+    union
+    select organization_id, table_name from cursors
+),
+
+ages as (
+    select
+        known_tables.organization_id,
+        known_tables.table_name,
+        newest_rows.newest_row_at,
+        loads.newest_loaded_at,
+        watermarks.watermark,
+        loads.last_complete_at,
+        coalesce(watermarks.watermark, loads.complete_to) as up_to,
+        coalesce(watermarks.projects_behind, 0) as projects_behind,
+        newest_run.as_of
+    from known_tables
+    left join loads using (organization_id, table_name)
+    left join watermarks using (organization_id, table_name)
+    left join newest_rows using (organization_id, table_name)
+    cross join newest_run
+)
+
+select
+    organization_id,
+    table_name,
+    newest_row_at,
+    newest_loaded_at,
+    watermark,
+    last_complete_at,
+    up_to,
+    case
+        when last_complete_at is not null and up_to is not null
+            then greatest(date_diff('second', up_to, as_of) / 3600.0, 0.0)
+    end::double as age_hours,
+    projects_behind,
+    case
+        when last_complete_at is null or up_to is null then 'never'
+        when projects_behind > 0 or up_to < as_of - interval 36 hour then 'stale'
+        else 'fresh'
+    end as status,
+    as_of
+from ages
