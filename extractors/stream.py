@@ -50,7 +50,8 @@ class Request:
     ignored       payload fields left out on purpose, by path
     newest_first  field that only falls from page to page, so that a page ending before the window's start
                   is the last one wanted (older servers ignore start and end of project events: facts §4.2)
-    totals        parameters of a second question whose sums the series must reach (silent caps: facts §4.4)
+    personal      (path, kind) of personal fields of this request alone, besides the stream's
+    totals        parameters of a second question, whose sum `totals_column` must reach (silent caps: §4.4)
     """
 
     name: str = ""
@@ -64,8 +65,10 @@ class Request:
     window: Window | None = None
     tables: tuple[Table, ...]
     ignored: tuple[str, ...] = ()
+    personal: tuple[tuple[str, str], ...] = ()
     newest_first: str = ""
     totals: Parameters | None = None
+    totals_column: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,284 @@
+"""The command line. It imports nothing heavy before a command needs it, so that every one starts at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+import click
+
+HOME = click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-data).")
+CONFIG = click.option("--config", metavar="FILE", help="Configuration file (default sentry-warehouse.toml).")
+JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for scripts.")
+
+
+class Ordered(click.Group):
+    """Lists commands in the order a newcomer needs them; shows mistakes as one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Ordered, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@HOME
+@CONFIG
+@click.version_option(package_name="sentry-warehouse", prog_name="sentry-warehouse")
+@click.pass_context
+def cli(context: click.Context, home: str | None, config: str | None) -> None:
+    """Sentry's data in SQL: complete, with history, readable by BI tools while it is written.
+
+    \b
+    Try it without a token:   sentry-warehouse demo
+    Export your own Sentry:   SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export
+    """
+    context.obj = {"home": home, "config": config}
+
+
+def settings_of(context: click.Context, home: str | None, config: str | None, **overrides: Any) -> Any:
+    """The settings of a command: its own options before those of the group."""
+    from flows.settings import load_settings
+
+    shared = context.obj or {}
+    return load_settings(config or shared.get("config"), {"home": home or shared.get("home"), **overrides})
+
+
+def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """A command with --home and --config."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        wrapped = click.pass_context(function)
+        update_wrapper(wrapped, function)
+        return cli.command(name)(HOME(CONFIG(wrapped)))
+
+    return decorate
+
+
+@command("export")
+@JSON
+def export_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:
+    """Bring the warehouse up to date and publish it (the nightly job).
+
+    The first run reads everything Sentry keeps; later ones ask for what is new or may have changed.
+    A run that was cut off is taken up where it stopped: just run it again.
+
+    \b
+    Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export
+    """
+    _export(settings_of(context, home, config), as_json=as_json)
+
+
+@command("backfill")
+@click.option("--since", required=True, metavar="DATE", help="First day or time (UTC), as 2026-01-31.")
+@click.option("--until", metavar="DATE", help="End, exclusive (UTC); default now.")
+@JSON
+def backfill_command(
+    context: click.Context, home: str | None, config: str | None, since: str, until: str | None, as_json: bool
+) -> None:
+    """Read a past time again, as far as Sentry still has it.
+
+    \b
+    Example:  sentry-warehouse backfill --since 2026-10-01 --until 2026-11-01
+    """
+    start, end = _time(since), _time(until) if until else None
+    if end is not None and end <= start:
+        raise click.UsageError("--until must be later than --since.")
+    _export(settings_of(context, home, config), as_json=as_json, command="backfill", since=start, until=end)
+
+
+def _time(text: str) -> Any:
+    from datetime import UTC, datetime
+
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{text!r} is no date: write 2026-01-31 or 2026-01-31T12:00Z.") from None
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
+    from flows.pipeline import export
+    from flows.progress import make_progress
+    from flows.report import print_summary, result_as_json
+
+    with make_progress() as progress:
+        result = export(settings, progress, **how)
+    if as_json:
+        click.echo(result_as_json(result))
+    else:
+        print_summary(result, settings)
+    raise SystemExit(result.exit_code)
+
+
+@command("status")
+@JSON
+def status_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:
+    """Show the last runs, how fresh and how complete each table is.
+
+    \b
+    Example:  sentry-warehouse status
+    """
+    from flows.report import print_status, to_json
+    from warehouse.inspect import status
+
+    found = status(settings_of(context, home, config).home_path)
+    if as_json:
+        click.echo(to_json(found))
+    else:
+        print_status(found)
+
+
+@command("query")
+@click.argument("sql")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "csv", "json", "markdown", "parquet"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--output", metavar="FILE", help="Write to a file instead (needed for parquet).")
+def query_command(
+    context: click.Context, home: str | None, config: str | None, sql: str, format_: str, output: str | None
+) -> None:
+    """Ask the published file in SQL.
+
+    \b
+    Example:  sentry-warehouse query "select status, count(*) from issues group by 1"
+    """
+    from pathlib import Path
+
+    from flows.report import render
+    from warehouse.inspect import run_query, write_query
+
+    where = settings_of(context, home, config).home_path
+    if format_ == "parquet" and not output:
+        raise click.UsageError("--format parquet needs --output FILE.")
+    if output and format_ in ("csv", "json", "parquet"):
+        write_query(where, sql, Path(output), format_)
+        click.echo(f"Written to {output}.", err=True)
+        return
+    text = render(run_query(where, sql), format_)
+    if output:
+        Path(output).write_text(text + "\n")
+    else:
+        click.echo(text)
+
+
+@command("publish")
+def publish_command(context: click.Context, home: str | None, config: str | None) -> None:
+    """Publish the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
+
+    \b
+    Example:  sentry-warehouse publish
+    """
+    from warehouse.publish import publish
+
+    settings = settings_of(context, home, config)
+    kept = settings.publish
+    link = publish(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+    click.echo(f"Published {link / 'sentry.duckdb'}")
+
+
+@cli.command("sandbox")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=9911, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Same seed, same organization.")
+@click.option("--projects", default=6, show_default=True)
+@click.option("--issues", default=120, show_default=True)
+@click.option("--events", default=3000, show_default=True)
+@click.option("--days", default=90, show_default=True, help="Days of history.")
+@click.option("--latency", default=0.0, show_default=True, help="Seconds before each answer.")
+@click.option("--rate-limit", type=int, help="Requests a second (0 = none, as self-hosted).")
+@click.option("--faults", default=0.0, show_default=True, help="Share of answers that fail, 0 to 1.")
+@click.option("--age", type=click.Choice(["2023", "2026"]), default="2026", show_default=True)
+def sandbox_command(host: str, port: int, **options: Any) -> None:
+    """Serve a simulated Sentry organization on loopback, to try things without a token.
+
+    \b
+    Example:  sentry-warehouse sandbox --projects 20 --latency 0.1
+    """
+    from extractors.sandbox import SandboxOptions, serve
+
+    serve(SandboxOptions(**options), host, port)
+
+
+@command("demo")
+def demo_command(context: click.Context, home: str | None, config: str | None) -> None:
+    """Simulate a Sentry, export it, let a night pass, export again, answer three questions in SQL.
+
+    Needs no token; nothing leaves this machine.
+
+    \b
+    Example:  sentry-warehouse demo
+    """
+    from flows.demo import demo
+
+    shared = context.obj or {}
+    raise SystemExit(demo(home or shared.get("home")))
+
+
+def main() -> None:
+    """Runs the command line; mistakes become one sentence and an exit code (0, 1, 2 or 3)."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        _say("Stopped. Everything committed stays; run the same command again to go on where it stopped.")
+        code = 1
+    except SystemExit as error:
+        code = error.code
+    except Exception as error:
+        code = _explain(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # a thread may still wait for an answer: nothing it holds needs to be saved
+    os._exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _explain(error: Exception) -> int:
+    """Says what went wrong; a traceback only for a mistake of ours."""
+    from flows.settings import UsageError
+
+    if isinstance(error, UsageError):
+        _say(str(error))
+        return 2
+    known = _known_code(error)
+    if known is not None:
+        _say(str(error))
+        return known
+    import traceback
+
+    traceback.print_exception(error)
+    _say("This is a mistake in sentry-warehouse: please report it with the lines above.")
+    return 1
+
+
+def _known_code(error: Exception) -> int | None:
+    from extractors.errors import SentryError, Unauthorized
+    from flows.pipeline import Interrupted
+    from warehouse.store import HomeUnusable, WarehouseBusy, WarehouseError
+
+    if isinstance(error, Interrupted):
+        return 1
+    if isinstance(error, Unauthorized | WarehouseBusy | HomeUnusable):
+        return 2
+    if isinstance(error, SentryError | WarehouseError):
+        return 1
+    return None

@@ -32,6 +32,16 @@ DEFAULT_QUERIES = (
 OLDER_DATASETS = {"errors": "!event.type:transaction", "transactions": "event.type:transaction"}
 """Servers before 2024 answer 400 to these datasets and want `discover` with a condition."""
 
+PERSONAL = {
+    "user": "email",
+    "user.display": "email",
+    "user.email": "email",
+    "user.id": "user_id",
+    "user.ip": "ip",
+    "user.username": "username",
+}
+"""What fields about users hold (`user` is the best identifier Sentry has of one)."""
+
 INTERVALS = {"1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
 
@@ -117,6 +127,7 @@ def _request(query: DiscoverQuery) -> Request:
             align=length,
         ),
         tables=(make_table(query),),
+        personal=tuple((field, PERSONAL[field]) for field in query.fields if field in PERSONAL),
     )
 
 

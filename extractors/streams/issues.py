@@ -59,7 +59,6 @@ ISSUES = Table(
         "level",
         "assigned_to_type",
         "assigned_to_id",
-        "assigned_to_name",
     ),
     marks=(
         Column("deleted_at", Type.TIMESTAMP, "When Sentry first answered 404 for it (UTC).", Context("deleted_at")),

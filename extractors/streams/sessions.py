@@ -95,6 +95,7 @@ STREAM = Stream(
             window=WINDOW,
             tables=(SESSIONS,),
             totals=TOTALS,
+            totals_column="session_count",
         ),
         Request(
             name="health",
@@ -129,6 +130,7 @@ STREAM = Stream(
             window=WINDOW,
             tables=(SESSION_HEALTH,),
             totals=TOTALS,
+            totals_column="session_count",
         ),
     ),
 )

@@ -1,0 +1,105 @@
+"""The raw archive: pages as received (after privacy) in Parquet, written whole and renamed into place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+COMPRESSION_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One answer with what was asked. `item` is the id asked for, where ids are asked one by one."""
+
+    run_id: str
+    slice_id: str
+    stream: str
+    request: str
+    organization_id: str
+    project_id: str
+    window_start: datetime | None
+    window_end: datetime
+    interval_seconds: int | None
+    path: str
+    parameters: str
+    item: str
+    status: int
+    fetched_at: datetime
+    loaded_at: datetime
+    first: bool
+    body: bytes
+
+
+class Archive:
+    """Files of pages below one folder, `<stream>/<run>/<slice>-<number>.parquet`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, pages: Sequence[Page], number: int) -> str:
+        """Writes pages of one slice as one file; returns its path below the folder.
+
+        Raises OSError when the disk does not take it; no half file is left under the final name.
+        """
+        import polars as pl
+
+        first = pages[0]
+        relative = Path(first.stream, first.run_id, f"{first.slice_id}-{number:04d}.parquet")
+        target = self.folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        frame = pl.DataFrame([asdict(page) for page in pages], schema=_schema(), orient="row")
+        partial = target.with_suffix(".partial")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                frame.write_parquet(file, compression="zstd", compression_level=COMPRESSION_LEVEL)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+        return str(relative)
+
+    def read(self, relative: str) -> list[Page]:
+        """The pages of a file. Raises OSError or polars' ComputeError when it can not be read."""
+        import polars as pl
+
+        frame = pl.read_parquet(self.folder / relative, glob=False)
+        return [Page(**row) for row in frame.iter_rows(named=True)]
+
+    def files(self) -> Iterator[str]:
+        """Paths of all whole files below the folder, sorted."""
+        found = (p.relative_to(self.folder) for p in self.folder.glob("*/*/*.parquet"))
+        yield from sorted(map(str, found))
+
+    def remove(self, relative: str) -> None:
+        """Removes a file; missing is fine."""
+        (self.folder / relative).unlink(missing_ok=True)
+
+
+def _schema() -> Any:
+    import polars as pl
+
+    special = {
+        "body": pl.Binary(),
+        "status": pl.Int64(),
+        "interval_seconds": pl.Int64(),
+        "first": pl.Boolean(),
+        **dict.fromkeys(("window_start", "window_end", "fetched_at", "loaded_at"), pl.Datetime("us")),
+    }
+    return {f.name: special.get(f.name, pl.String()) for f in fields(Page)}
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""The demo: everything the program does, against a simulated Sentry, with nothing to set up."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+QUESTIONS = (
+    (
+        "Which issues make the most noise, and who owns them?",
+        """
+        select i.short_id, left(i.title, 44) as title, i.status, count(*) as events_14_days,
+               coalesce(i.assigned_to_name, 'nobody') as assigned_to
+        from events e join issues i using (organization_id, issue_id)
+        where e.date_created >= (select max(as_of) from meta.runs) - interval 14 day
+        group by all order by events_14_days desc limit 5
+        """,
+    ),
+    (
+        "How healthy are the newest releases?",
+        """
+        select h.release, sum(h.session_count) as sessions,
+               round(100 * sum(h.session_count * h.crash_free_session_rate) / sum(h.session_count), 2)
+                   as crash_free_percent
+        from session_health h
+        join releases r on r.organization_id = h.organization_id and r.version = h.release
+        where h.session_count > 0
+        group by h.release, r.date_created order by r.date_created desc limit 5
+        """,
+    ),
+    (
+        "What changed its status last night?",
+        """
+        with changes as (
+            select issue_id, organization_id, status, substatus, valid_from,
+                   lag(status) over (partition by organization_id, issue_id order by valid_from) as before
+            from issue_history
+        )
+        select i.short_id, c.before, c.status as now, c.substatus, c.valid_from as since
+        from changes c join issues i using (organization_id, issue_id)
+        where c.before is not null and c.before <> c.status order by c.valid_from desc limit 5
+        """,
+    ),
+)
+
+
+def demo(home: str | None) -> int:
+    """Runs the demo into `home` (default ./sentry-demo); returns the exit code."""
+    from extractors.sandbox import Sandbox, SandboxOptions
+    from flows.pipeline import export
+    from flows.progress import make_progress
+    from flows.report import print_summary, render
+    from flows.settings import load_settings
+    from warehouse.inspect import run_query
+
+    where = Path(home or "sentry-demo")
+    if (where / "warehouse.duckdb").exists():
+        fresh = Path(tempfile.mkdtemp(prefix=f"{where.name}-", dir=where.parent))
+        click.echo(f"{where} is in use; this demo goes to {fresh}.")
+        where = fresh
+    # the simulated clock starts a day back, so that the night that passes ends now
+    with Sandbox(SandboxOptions(clock_offset=timedelta(days=-1))) as sandbox:
+        settings = load_settings(
+            None,
+            {"home": str(where), "url": sandbox.url, "token": sandbox.token, "organizations": []},
+            environment={},
+        )
+        _step("A simulated Sentry is up; the first export reads everything it has.")
+        with make_progress() as progress:
+            export(settings, progress)
+        _step("A night passes:")
+        for line in sandbox.pass_night():
+            click.echo(f"  {line}")
+        _step("The second export asks for what is new or may have changed.")
+        with make_progress() as progress:
+            result = export(settings, progress)
+        print_summary(result, settings)
+    for question, sql in QUESTIONS:
+        _step(question)
+        click.echo(render(run_query(where, sql), "table"))
+    _next(where, result)
+    return 0
+
+
+def _step(text: str) -> None:
+    click.echo("\n" + click.style(text, bold=True))
+
+
+def _next(where: Path, result: Any) -> None:
+    del result
+    _step("Your own Sentry")
+    click.echo(
+        "  export SENTRY_AUTH_TOKEN=…   # org:read, project:read, team:read, member:read, event:read\n"
+        "  export SENTRY_ORG=acme\n"
+        "  sentry-warehouse export\n\n"
+        f'More on this data:  sentry-warehouse --home {where} query "from marts.completeness"'
+    )

@@ -1,0 +1,341 @@
+"""The whole path of the data, plain Python: plan, fetch, archive, normalise, load, publish."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from extractors.archive import Archive
+from extractors.client import Client
+from extractors.governor import Governor
+from extractors.plan import Slice, plan
+from extractors.stream import DiscoverQuery, Request, Stream, all_streams
+from flows.discovery import Found, find_organizations, listed_projects
+from flows.run import Clock, Observer, Run, plan_row
+from flows.settings import Settings, UsageError
+from transforms.privacy import Policy, Privacy, load_key
+from warehouse import state
+from warehouse.load import fit_table
+from warehouse.publish import publish
+from warehouse.store import Store
+
+logger = logging.getLogger(__name__)
+
+FOUNDATION = ("organizations", "projects")
+"""Streams that tell what the others are asked for; they come first, in this order."""
+
+
+@dataclass(slots=True)
+class Result:
+    """How a run ended. `slices` counts them by status."""
+
+    run_id: str
+    as_of: datetime
+    status: str = "running"
+    requests: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    rows: dict[str, int] = field(default_factory=dict)
+    slices: dict[str, int] = field(default_factory=dict)
+    incomplete: list[dict[str, Any]] = field(default_factory=list)
+    published: Path | None = None
+    resumed: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 complete, 3 when some slice is not."""
+        return 3 if self.incomplete else 0
+
+
+class Interrupted(Exception):
+    """The user asked to stop; what is committed stays, the next run goes on."""
+
+
+def export(
+    settings: Settings,
+    observer: Observer,
+    *,
+    stop: threading.Event | None = None,
+    command: str = "export",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Result:
+    """The nightly job: brings every stream up to now (less the lag), then publishes.
+
+    `since` and `until` (UTC without a zone) make it a backfill of that time instead.
+    Raises UsageError for wrong settings, SentryError when Sentry can not be asked at all,
+    WarehouseError for trouble with the files, Interrupted after `stop`.
+    """
+    stop = stop or threading.Event()
+    if not settings.token:
+        raise UsageError(
+            "No token: set SENTRY_AUTH_TOKEN (an internal integration's or a user's token with org:read, "
+            "project:read, team:read, member:read and event:read), or try `sentry-warehouse demo`."
+        )
+    began = datetime.now(UTC)
+    store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
+    try:
+        with _client(settings, store, stop) as client:
+            result = _run(settings, store, client, observer, stop, command, since, until)
+            result.requests = client.usage().requests
+            result.bytes = client.usage().bytes
+    finally:
+        store.close()
+    result.published = publish(
+        settings.home_path, keep=settings.publish.keep, group_readable=settings.publish.group_readable
+    )
+    result.seconds = (datetime.now(UTC) - began).total_seconds()
+    return result
+
+
+@contextmanager
+def _client(settings: Settings, store: Store, stop: threading.Event) -> Iterator[Client]:
+    client = Client(
+        settings.url,
+        settings.token,
+        governor=Governor(),
+        ca_bundle=settings.ca_bundle or None,
+        timeout=settings.timeout,
+        stop=stop,
+    )
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def chosen_streams(settings: Settings) -> dict[str, Stream]:
+    """The streams that the settings ask for, by name; the foundation is always among them.
+
+    Raises UsageError for a name that is no stream.
+    """
+    known = {s.name: s for s in all_streams()}
+    for name in (*settings.streams.only, *settings.streams.exclude):
+        if name not in known:
+            raise UsageError(f"There is no stream {name!r}. There are: {', '.join(known)}.")
+    only = set(settings.streams.only) or set(known)
+    chosen = [n for n in known if n in FOUNDATION or (n in only and n not in settings.streams.exclude)]
+    return {name: known[name] for name in sorted(chosen, key=lambda n: (n not in FOUNDATION, n))}
+
+
+def discover_queries(settings: Settings) -> Sequence[DiscoverQuery]:
+    """The configured queries, or the default ones."""
+    from extractors.streams.discover import DEFAULT_QUERIES
+
+    if settings.discover is None:
+        return DEFAULT_QUERIES
+    return [
+        DiscoverQuery(
+            name=q.name,
+            fields=tuple(q.fields),
+            query=q.query,
+            dataset=q.dataset,
+            sort=tuple(q.sort),
+            interval=q.interval,
+            days=q.days,
+        )
+        for q in settings.discover
+    ]
+
+
+def _run(
+    settings: Settings,
+    store: Store,
+    client: Client,
+    observer: Observer,
+    stop: threading.Event,
+    command: str,
+    since: datetime | None,
+    until: datetime | None,
+) -> Result:
+    found = find_organizations(client, settings.organizations)
+    clock = Clock(found[0].answer.date.astimezone(UTC) - datetime.now(UTC))
+    now = clock.now()
+    opened = state.take_up(store, now, command)
+    as_of = opened.as_of if opened else (until or now - timedelta(minutes=settings.lag_minutes))
+    as_of = as_of.replace(microsecond=0)
+    run = Run(
+        run_id=opened.run_id if opened else f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
+        as_of=as_of,
+        clock=clock,
+        client=client,
+        store=store,
+        archive=Archive(settings.home_path / "raw"),
+        privacy=Privacy(
+            Policy(users=settings.privacy, members=settings.privacy_members),
+            load_key(settings.home_path, settings.privacy_key or None),
+        ),
+        streams=chosen_streams(settings),
+        queries=discover_queries(settings),
+        organizations={f.organization.organization_id: f.organization for f in found},
+        observer=observer,
+        retries=settings.retries,
+        stop=stop,
+    )
+    result = Result(run.run_id, as_of, resumed=opened is not None)
+    if not opened:
+        state.begin_run(
+            store,
+            {"run_id": run.run_id, "command": command, "version": version(), "as_of": as_of, "started_at": now},
+        )
+    _make_tables(run)
+    _foundation(run, found)
+    if not _main_planned(run):
+        slices = plan_run(run, settings, since)
+        with store.transaction():
+            state.add_slices(store, run.run_id, [plan_row(s) for s in slices])
+    todo = [Slice(**row) for row in state.open_slices(store, run.run_id)]
+    run_slices(run, todo, threads=settings.threads)
+    if stop.is_set():
+        raise Interrupted
+    _finish(run, result)
+    return result
+
+
+def version() -> str:
+    """The installed version."""
+    from importlib.metadata import version as installed
+
+    return installed("sentry-warehouse")
+
+
+def _make_tables(run: Run) -> None:
+    with run.store.transaction():
+        for stream in run.streams.values():
+            for request in run.requests(stream.name):
+                for table in request.tables if request.shape != "discover" else ():
+                    fit_table(run.store, table)
+
+
+def _foundation(run: Run, found: Sequence[Found]) -> None:
+    """Organizations and projects: always listed anew, also when a run is taken up again."""
+    for name in FOUNDATION:
+        (request,) = run.requests(name)
+        slices = []
+        for one in found:
+            planned = plan(
+                run.streams[name], request, one.organization, None, watermark=None, as_of=run.as_of
+            )
+            slices.append((planned[0], [one.answer] if name == "organizations" else None))
+        with run.store.transaction():
+            run.store.connection.execute(
+                "delete from meta.slices where run_id = ? and stream = ?", [run.run_id, name]
+            )
+            state.add_slices(run.store, run.run_id, [plan_row(s) for s, _ in slices])
+        run.observer.planned([s for s, _ in slices])
+        for slice_, answers in slices:
+            run.run_slice(slice_, answers)
+
+
+def _main_planned(run: Run) -> bool:
+    names = ", ".join(f"'{n}'" for n in FOUNDATION)
+    return bool(
+        run.store.rows(
+            f"select 1 from meta.slices where run_id = ? and stream not in ({names}) limit 1", [run.run_id]
+        )
+    )
+
+
+def plan_run(run: Run, settings: Settings, since: datetime | None = None) -> list[Slice]:
+    """All slices of the run but the foundation's: for each stream, each scope, each window."""
+    marks = state.watermarks(run.store)
+    slices: list[Slice] = []
+    for organization in run.organizations.values():
+        projects = listed_projects(
+            run.store, run.run_id, organization.organization_id, settings.projects
+        )
+        for stream in run.streams.values():
+            if stream.name in FOUNDATION:
+                continue
+            for request in run.requests(stream.name):
+                for project in projects if stream.scope == "project" else [None]:
+                    scope = (organization.organization_id, project.project_id if project else "")
+                    slices += plan(
+                        stream,
+                        adjusted(request, stream, settings),
+                        organization,
+                        project,
+                        watermark=marks.get((stream.name, request.name, *scope)),
+                        as_of=run.as_of,
+                        since=since,
+                    )
+    return slices
+
+
+def adjusted(request: Request, stream: Stream, settings: Settings) -> Request:
+    """The request with the overlap that the settings ask for."""
+    section = getattr(settings, stream.name, None)
+    days = getattr(section, "overlap_days", None)
+    if days is None or request.window is None:
+        return request
+    return replace(request, window=replace(request.window, overlap=timedelta(days=days)))
+
+
+def run_slices(run: Run, slices: Sequence[Slice], *, threads: int) -> None:
+    """Runs slices, each stream with threads of its own, so that a slow limit holds back nobody else.
+
+    Raises the first error that is not a slice's own; the other threads stop.
+    """
+    run.observer.planned(slices)
+    pools = {name: ThreadPoolExecutor(threads, thread_name_prefix=name) for name in run.streams}
+    work: Callable[[Slice], list[Slice]] = run.run_slice
+
+    def guarded(slice_: Slice) -> list[Slice]:
+        return [] if run.stop.is_set() else work(slice_)
+
+    waiting: set[Future[list[Slice]]] = {pools[s.stream].submit(guarded, s) for s in slices}
+    try:
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                waiting |= {pools[s.stream].submit(guarded, s) for s in future.result()}
+    except BaseException:
+        run.stop.set()
+        raise
+    finally:
+        for pool in pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _finish(run: Run, result: Result) -> None:
+    rows = run.store.rows(
+        "select status, count(*) from meta.coverage where run_id = ? group by 1", [run.run_id]
+    )
+    result.slices = dict(rows)
+    names = ("stream", "request", "organization_id", "project_id", "status", "expected", "loaded", "reason")
+    result.incomplete = [
+        dict(zip(names, row, strict=True))
+        for row in run.store.rows(
+            f"select {', '.join(names)} from meta.coverage where run_id = ? "
+            "and status not in ('complete', 'sampled') order by all",
+            [run.run_id],
+        )
+    ]
+    result.rows = table_rows(run.store)
+    result.status = "incomplete" if result.incomplete else "complete"
+    state.end_run(
+        run.store,
+        run.run_id,
+        status=result.status,
+        finished_at=run.clock.now(),
+        requests=run.client.usage().requests,
+        bytes=run.client.usage().bytes,
+        rows=sum(result.rows.values()),
+    )
+
+
+def table_rows(store: Store) -> dict[str, int]:
+    """Rows of every table of the main schema, by name."""
+    names = store.rows(
+        "select table_name from duckdb_tables() where schema_name = 'main' "
+        "and database_name = current_database() order by 1"
+    )
+    return {name: store.rows(f'select count(*) from main."{name}"')[0][0] for (name,) in names}

@@ -1,0 +1,186 @@
+"""What a person reads at the end of a run, and what a script reads instead."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flows.pipeline import Result
+    from flows.settings import Settings
+    from warehouse.inspect import Answer
+
+MOST_TROUBLES = 8
+"""Incomplete slices shown on the closing screen; `status` lists all."""
+
+
+def to_json(value: Any) -> str:
+    """Indented JSON; times in ISO 8601."""
+    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() + "Z" if isinstance(value, datetime) and value.tzinfo is None else str(value)
+
+
+def result_as_json(result: Result) -> str:
+    """A run's result for scripts."""
+    return to_json(
+        {
+            "run_id": result.run_id,
+            "as_of": result.as_of,
+            "status": result.status,
+            "exit_code": result.exit_code,
+            "resumed": result.resumed,
+            "requests": result.requests,
+            "bytes": result.bytes,
+            "seconds": round(result.seconds, 2),
+            "rows": result.rows,
+            "slices": result.slices,
+            "incomplete": result.incomplete,
+            "published": str(result.published) if result.published else None,
+        }
+    )
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_summary(result: Result, settings: Settings) -> None:
+    """The closing screen of a run: rows, requests, time, completeness, where the files are, what next."""
+    from rich.table import Table as Grid
+
+    console = _console()
+    grid = Grid(box=None, pad_edge=False, show_header=False)
+    names = sorted(result.rows)
+    half = (len(names) + 1) // 2
+    for left, right in zip(names[:half], [*names[half:], ""][:half], strict=True):
+        grid.add_row(left, f"{result.rows[left]:>10,}", "   ", right, f"{result.rows[right]:>10,}" if right else "")
+    whole = sum(result.slices.get(s, 0) for s in ("complete", "sampled"))
+    asked = sum(result.slices.values())
+    console.print("\nRows in the warehouse", style="bold")
+    console.print(grid)
+    taken_up = ", taken up where an earlier one stopped" if result.resumed else ""
+    console.print(
+        f"\n{result.requests:,} requests, {result.bytes / 1e6:,.1f} MB in {result.seconds:,.1f} s{taken_up}."
+    )
+    if result.incomplete:
+        console.print(f"{whole} of {asked} slices are complete. Not complete:", style="yellow")
+        for slice_ in result.incomplete[:MOST_TROUBLES]:
+            console.print("  " + describe(slice_), markup=False)
+        if len(result.incomplete) > MOST_TROUBLES:
+            console.print(f"  … and {len(result.incomplete) - MOST_TROUBLES} more: sentry-warehouse status")
+    else:
+        console.print(f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green")
+    home = settings.home_path
+    console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
+    console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
+    console.print('Next:          sentry-warehouse query "select status, count(*) from issues group by 1"')
+
+
+def describe(slice_: dict[str, Any]) -> str:
+    """One incomplete slice as a line."""
+    scope = "/".join(p for p in (slice_["organization_id"], slice_["project_id"]) if p)
+    name = f"{slice_['stream']} {slice_['request']}".strip()
+    return f"{name} of {scope}: {slice_['status']}. {slice_['reason'] or ''}".strip()
+
+
+def print_status(found: dict[str, Any]) -> None:
+    """The status screen; green only where it is proven."""
+    from rich.table import Table as Grid
+
+    console = _console()
+    if found["export_running"]:
+        console.print("An export is running; this is the state published last.", style="yellow")
+    runs = Grid(title="Last runs", title_justify="left", box=None, pad_edge=False)
+    for name in ("command", "up to (UTC)", "status", "requests", "rows"):
+        runs.add_column(name)
+    for run in found["runs"]:
+        style = {"complete": "green", "incomplete": "yellow", "running": "cyan"}.get(run["status"], "red")
+        runs.add_row(
+            run["command"],
+            _minute(run["as_of"]),
+            f"[{style}]{run['status']}[/]",
+            f"{run['requests'] or 0:,}",
+            f"{run['rows'] or 0:,}",
+        )
+    console.print(runs)
+    tables = Grid(title="\nTables", title_justify="left", box=None, pad_edge=False)
+    for name in ("table", "complete", "checked (UTC)", "Sentry counts", "loaded"):
+        tables.add_column(name)
+    for row in found["tables"]:
+        whole = row["whole"] == row["slices"]
+        share = f"{row['whole']}/{row['slices']} slices"
+        tables.add_row(
+            row["table"],
+            f"[{'green' if whole else 'yellow'}]{share}[/]",
+            _minute(row["checked_at"]),
+            "" if row["expected"] is None else f"{row['expected']:,}",
+            "" if row["loaded"] is None else f"{row['loaded']:,}",
+        )
+    console.print(tables)
+    if found["incomplete"]:
+        console.print("\nNot complete", style="yellow")
+        for slice_ in found["incomplete"]:
+            console.print("  " + describe(slice_), markup=False)
+    for title, rows, line in (
+        ("Fields that are not as declared", found["drift"], "{stream}: {path} ({kind}, {found}) since {first_seen}"),
+        ("Values that fit no column", found["rejects"], "{table_name}: {values} at {path}: {reason}"),
+        ("Endpoints Sentry will withdraw", found["deprecations"], "{path}: {date}, use {replacement}"),
+    ):
+        if rows:
+            console.print(f"\n{title}", style="bold")
+            for row in rows[:MOST_TROUBLES]:
+                console.print("  " + line.format(**row), markup=False)
+            if len(rows) > MOST_TROUBLES:
+                console.print(f"  … and {len(rows) - MOST_TROUBLES} more (--json lists all)")
+
+
+def _minute(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+
+
+def render(answer: Answer, format_: str) -> str:
+    """The answer of a query as text: table, csv, json or markdown."""
+    if format_ == "json":
+        return to_json(answer.records())
+    if format_ == "csv":
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(answer.names)
+        writer.writerows(answer.rows)
+        return out.getvalue().rstrip("\n")
+    if format_ == "markdown":
+        lines = [_markdown_row(answer.names), _markdown_row(["---"] * len(answer.names))]
+        return "\n".join(lines + [_markdown_row(row) for row in answer.rows])
+    return _grid(answer)
+
+
+def _markdown_row(cells: Sequence[Any]) -> str:
+    texts = ("" if c is None else str(c) for c in cells)
+    return "| " + " | ".join(t.replace("|", "\\|").replace("\n", " ") for t in texts) + " |"
+
+
+def _grid(answer: Answer) -> str:
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=None, pad_edge=False)
+    numeric = ("INT", "DOUBLE", "DECIMAL", "FLOAT", "HUGEINT", "NUMBER")
+    for name, type_ in zip(answer.names, answer.types, strict=True):
+        grid.add_column(Text(name), justify="right" if any(n in type_.upper() for n in numeric) else "left")
+    for row in answer.rows:
+        grid.add_row(*(Text("" if c is None else str(c)) for c in row))
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(grid)
+    rows = f"({len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'})"
+    return captured.get().rstrip("\n") + "\n" + rows

@@ -1,0 +1,398 @@
+"""One run: what it shares between slices, and how one slice goes from request to committed rows."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from extractors.archive import Archive, Page
+from extractors.client import Answer, Client
+from extractors.errors import BadQuery, Forbidden, Gone, SentryError, TooLarge, Unauthorized
+from extractors.plan import Organization, Slice, fill, split
+from extractors.stream import DiscoverQuery, Parameters, Request, Stream
+from transforms.frames import Batch, parse_times
+from transforms.privacy import Privacy
+from transforms.reader import Reader, make_reader
+from transforms.records import Unreadable
+from transforms.series import decode_answer
+from warehouse import state
+from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
+from warehouse.load import Clear, load
+from warehouse.store import Store
+
+logger = logging.getLogger(__name__)
+
+FLUSH_BYTES = 8_000_000
+"""Pages are archived and loaded when a slice has gathered so much: bounds memory whatever its size."""
+
+OUTSIDE_RETENTION = "more recent date range"
+"""Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
+
+
+class Observer(Protocol):
+    """Is told how a run goes; may be called from several threads."""
+
+    def planned(self, slices: Sequence[Slice]) -> None: ...
+    def progressed(self, slice_: Slice, requests: int, rows: int) -> None: ...
+    def finished(self, slice_: Slice, status: str, reason: str) -> None: ...
+
+
+class Clock:
+    """The server's time: windows must be in its hours, not in those of a clock that runs wrong here."""
+
+    def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self.offset = offset
+
+    def now(self) -> datetime:
+        """UTC without a zone."""
+        return datetime.now(UTC).replace(tzinfo=None) + self.offset
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a slice has come to so far."""
+
+    started_at: datetime
+    requests: int = 0
+    records: int = 0
+    bytes: int = 0
+    files: int = 0
+    expected: int | None = None
+    loaded: int | None = None
+    status: str = "complete"
+    reason: str = ""
+    children: list[Slice] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Run:
+    """What the slices of one run share. `stop` asks all threads to end."""
+
+    run_id: str
+    as_of: datetime
+    clock: Clock
+    client: Client
+    store: Store
+    archive: Archive
+    privacy: Privacy
+    streams: dict[str, Stream]
+    queries: Sequence[DiscoverQuery]
+    organizations: dict[str, Organization]
+    observer: Observer
+    retries: int = 5
+    stop: threading.Event = field(default_factory=threading.Event)
+    _requests: dict[tuple[str, str], Request] = field(default_factory=dict)
+    _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
+    _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
+    _normalising: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        for stream in self.streams.values():
+            made = stream.configure(self.queries) if stream.configure else stream.requests
+            for request in made:
+                key = (stream.name, request.name)
+                self._requests[key] = request
+                self._readers[key] = make_reader(request.shape, request.tables, request.ignored)
+
+    def requests(self, stream: str) -> list[Request]:
+        """The requests of a stream in this run."""
+        return [r for (name, _), r in self._requests.items() if name == stream]
+
+    def request(self, slice_: Slice) -> Request:
+        """The request a slice belongs to."""
+        return self._requests[slice_.stream, slice_.request]
+
+    def run_slice(self, slice_: Slice, answers: Iterable[Answer] | None = None) -> list[Slice]:
+        """Fetches, archives, normalises and loads one slice; closes it with its coverage.
+
+        Returns smaller slices that took its place, if any. `answers` stands for fetching where they are
+        at hand. Raises Unauthorized (nothing more can be asked) and what the disk or the database
+        raises; everything else becomes the slice's status.
+        """
+        progress = Progress(self.clock.now())
+        try:
+            self._fetch_and_load(slice_, answers, progress)
+        except Unauthorized:
+            raise
+        except Forbidden as error:
+            progress.status, progress.reason = "forbidden", str(error)
+        except Gone as error:
+            progress.status, progress.reason = "gone", str(error)
+        except TooLarge as error:
+            self._cut(slice_, progress, "failed", str(error))
+        except BadQuery as error:
+            if OUTSIDE_RETENTION in str(error):
+                progress.reason = "outside of what Sentry keeps"
+            else:
+                progress.status, progress.reason = "failed", str(error)
+        except (SentryError, Unreadable) as error:
+            progress.status, progress.reason = "failed", str(error)
+        if self.stop.is_set() and progress.status == "failed":
+            return []
+        self._close(slice_, progress)
+        return progress.children
+
+    def _cut(self, slice_: Slice, progress: Progress, status: str, reason: str) -> None:
+        progress.children = split(slice_, self.request(slice_))
+        if not progress.children:
+            progress.status, progress.reason = status, reason
+
+    def _close(self, slice_: Slice, progress: Progress) -> None:
+        coverage = {
+            "slice_id": slice_.slice_id,
+            "stream": slice_.stream,
+            "request": slice_.request,
+            "organization_id": slice_.organization_id,
+            "project_id": slice_.project_id,
+            "window_start": slice_.window_start,
+            "window_end": slice_.window_end,
+            "requests": progress.requests,
+            "rows": progress.records,
+            "bytes": progress.bytes,
+            "status": progress.status,
+            "expected": progress.expected,
+            "loaded": progress.loaded,
+            "reason": progress.reason,
+            "started_at": progress.started_at,
+            "finished_at": self.clock.now(),
+        }
+        with self.store.transaction():
+            if progress.children:
+                state.add_slices(self.store, self.run_id, [plan_row(c) for c in progress.children])
+            state.finish_slice(
+                self.store,
+                self.run_id,
+                coverage,
+                state="split" if progress.children else "done",
+                moves_watermark=slice_.items is None,
+            )
+        if progress.children:
+            self.observer.planned(progress.children)
+        self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
+
+    def _fetch_and_load(
+        self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress
+    ) -> None:
+        request = self.request(slice_)
+        if request.totals is not None:
+            progress.expected = self._ask_totals(slice_, request.totals, progress)
+        pages: list[Page] = []
+        size = 0
+        last: Answer | None = None
+        for answer in answers if answers is not None else self._ask(slice_, request):
+            last = answer
+            progress.requests += answer.requests
+            progress.bytes += len(answer.body)
+            pages.append(self._page(slice_, request, answer, first=not slice_.page_cursor and not progress.files))
+            size += len(pages[-1].body)
+            if self._reached_start(slice_, request, answer.body):
+                break
+            if size >= FLUSH_BYTES and answer.cursor:
+                self._load(slice_, pages, progress, answer.cursor)
+                pages, size = [], 0
+            self.observer.progressed(slice_, answer.requests, 0)
+        if pages and last is not None:
+            self._load(slice_, pages, progress, "")
+        self._judge(slice_, progress)
+
+    def _judge(self, slice_: Slice, progress: Progress) -> None:
+        if progress.status == "capped" or (
+            progress.expected is not None and (progress.loaded or 0) < progress.expected
+        ):
+            reason = (
+                f"Sentry counts {progress.expected} but listed {progress.loaded}"
+                if progress.expected is not None
+                else "Sentry left rows out without a word"
+            )
+            progress.status = "complete"
+            self._cut(slice_, progress, "capped", f"{reason}, and the window can not be made smaller.")
+
+    def _ask(self, slice_: Slice, request: Request) -> Iterator[Answer]:
+        """Answers to the request; a server that refuses its parameters is asked as older ones want it."""
+        key = (slice_.stream, slice_.request)
+        choices: tuple[Parameters, ...] = (request.parameters, *request.alternatives)
+        for number in range(self._alternative.get(key, 0), len(choices)):
+            try:
+                yield from self._pages(slice_, request, choices[number])
+            except BadQuery as error:
+                if number + 1 == len(choices) or OUTSIDE_RETENTION in str(error):
+                    raise
+                logger.info("%s: refused (%s), asked the older way", slice_.title, error)
+            else:
+                self._alternative[key] = number
+                return
+
+    def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
+        return self.client.pages(
+            path_of(slice_, request),
+            fill(parameters, slice_),
+            paging=request.paging,
+            page_size=request.page_size,
+            cursor=slice_.page_cursor,
+            region=self.organizations[slice_.organization_id].region or None,
+        )
+
+    def _ask_totals(self, slice_: Slice, totals: Parameters, progress: Progress) -> int:
+        """The sum the series must reach, asked before them: numbers only grow meanwhile."""
+        answer = self.client.get(
+            path_of(slice_, self.request(slice_)),
+            fill(totals, slice_),
+            region=self.organizations[slice_.organization_id].region or None,
+            retries=self.retries,
+        )
+        progress.requests += answer.requests
+        groups = decode_answer(answer.body).groups
+        return sum(int(total or 0) for g in groups for f, total in g.totals.items() if f.startswith("sum("))
+
+    def _page(self, slice_: Slice, request: Request, answer: Answer, *, first: bool) -> Page:
+        personal = (*self.streams[slice_.stream].personal, *request.personal)
+        envelope = "data" if request.shape == "discover" else ""
+        return Page(
+            run_id=self.run_id,
+            slice_id=slice_.slice_id,
+            stream=slice_.stream,
+            request=slice_.request,
+            organization_id=slice_.organization_id,
+            project_id=slice_.project_id,
+            window_start=slice_.window_start,
+            window_end=slice_.window_end,
+            interval_seconds=slice_.interval_seconds,
+            path=path_of(slice_, request),
+            parameters=msgspec.json.encode(fill(request.parameters, slice_)).decode(),
+            item="",
+            status=answer.status,
+            fetched_at=answer.date.astimezone(UTC).replace(tzinfo=None),
+            loaded_at=self.clock.now(),
+            first=first,
+            body=self.privacy.redact(slice_.stream, answer.body, personal, envelope=envelope),
+        )
+
+    def _reached_start(self, slice_: Slice, request: Request, body: bytes) -> bool:
+        """Whether a server that ignores the window has come to its start."""
+        if not request.newest_first or slice_.window_start is None:
+            return False
+        import polars as pl
+
+        try:
+            records = msgspec.json.decode(body, type=list[dict[str, msgspec.Raw]])
+            text = msgspec.json.decode(records[-1][request.newest_first], type=str)
+        except (msgspec.DecodeError, KeyError, IndexError):
+            return False
+        time = parse_times(pl.Series([text], dtype=pl.String())).to_list()[0]
+        return time is not None and time < slice_.window_start
+
+    def _load(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
+        """Archives pages, then commits their rows together with the file's entry and the page cursor."""
+        loaded_at = self.clock.now()
+        pages = [replace(page, loaded_at=loaded_at) for page in pages]
+        (earlier,) = self.store.rows(
+            "select count(*) from meta.archive where run_id = ? and slice_id = ?", [self.run_id, slice_.slice_id]
+        )[0]
+        file = self.archive.write(pages, earlier)
+        with self._normalising:
+            batch = self.normalise(pages)
+        clear = clear_of(pages[0], self.request(slice_), batch)
+        with self.store.transaction():
+            load(self.store, batch.frames, seen_at=loaded_at, clear=clear)
+            self._note(slice_.slice_id, slice_.stream, slice_.organization_id, batch, loaded_at)
+            self.store.put(
+                ARCHIVE,
+                [
+                    {
+                        "file": file,
+                        "run_id": self.run_id,
+                        "slice_id": slice_.slice_id,
+                        "stream": slice_.stream,
+                        "pages": len(pages),
+                        "bytes": sum(len(p.body) for p in pages),
+                        "written_at": loaded_at,
+                    }
+                ],
+            )
+            if cursor:
+                state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)
+        progress.files += 1
+        progress.records += batch.records
+        if batch.complaint:
+            progress.status = batch.complaint
+        if progress.expected is not None:
+            column = self.request(slice_).totals_column
+            reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())
+            progress.loaded = (progress.loaded or 0) + reached
+        self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))
+
+    def normalise(self, pages: Sequence[Page]) -> Batch:
+        """Pages of one slice as a Batch; also what `replay` does with pages of the archive."""
+        first = pages[0]
+        return self._readers[first.stream, first.request].read(
+            [page.body for page in pages],
+            {
+                "organization_id": first.organization_id,
+                "project_id": first.project_id,
+                "interval_seconds": first.interval_seconds,
+                "interval_start": first.window_start,
+                "_run_id": first.run_id,
+                "_loaded_at": first.loaded_at,
+            },
+        )
+
+    def _note(self, slice_id: str, stream: str, organization_id: str, batch: Batch, at: datetime) -> None:
+        for drift in sorted(batch.drift, key=lambda d: (d.path, d.kind, d.found)):
+            known = self.store.rows(
+                "select 1 from meta.drift where stream = ? and path = ? and kind = ? and found = ?",
+                [stream, drift.path, drift.kind, drift.found],
+            )
+            if known:
+                self.store.connection.execute(
+                    "update meta.drift set last_seen = ? where stream = ? and path = ? and kind = ? and found = ?",
+                    [at, stream, drift.path, drift.kind, drift.found],
+                )
+            else:
+                times = {"first_seen": at, "last_seen": at, "first_run_id": self.run_id}
+                self.store.put(DRIFT, [{"stream": stream, **asdict(drift), **times}])
+        self.store.put(
+            REJECTS,
+            [
+                {
+                    "run_id": self.run_id,
+                    "slice_id": slice_id,
+                    "stream": stream,
+                    "organization_id": organization_id,
+                    "table_name": reject.table,
+                    "record": reject.record,
+                    "path": reject.path,
+                    "reason": reject.reason,
+                    "value": reject.value,
+                    "rejected_at": at,
+                }
+                for reject in batch.rejects
+            ],
+        )
+
+
+def clear_of(page: Page, request: Request, batch: Batch) -> Clear | None:
+    """The rows that a batch replaces: those of its scope and intervals, with its slice's first file only."""
+    if request.load != "replace" or not page.first:
+        return None
+    scope = {"organization_id": page.organization_id, "project_id": page.project_id}
+    if request.shape == "series":
+        return Clear(**scope, start=batch.clear[0], end=batch.clear[1]) if batch.clear else None
+    return Clear(**scope, start=page.window_start, end=page.window_end)
+
+
+def path_of(slice_: Slice, request: Request) -> str:
+    """The request's path with the slice's slugs."""
+    return request.path.replace("{organization}", slice_.organization_slug).replace(
+        "{project}", slice_.project_slug
+    )
+
+
+def plan_row(slice_: Slice) -> dict[str, Any]:
+    """A slice as a row of the plan."""
+    return {**asdict(slice_), "slice_id": slice_.slice_id}

@@ -1,0 +1,199 @@
+"""All settings, from the configuration file, sentry-cli's files and the environment; variables win."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+CONFIG_FILE = "sentry-warehouse.toml"
+PREFIX = "SENTRY_WAREHOUSE_"
+SENTRY_VARIABLES = {
+    "SENTRY_URL": "url",
+    "SENTRY_ORG": "organizations",
+    "SENTRY_PROJECT": "projects",
+    "SENTRY_AUTH_TOKEN": "token",
+}
+"""The words of sentry-cli, and the setting each one sets."""
+
+
+class UsageError(Exception):
+    """The user's mistake: exit code 2, one sentence, no traceback."""
+
+
+class Secret(str):
+    """A text that shows itself to nobody."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'" if self else "''"
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A Discover/Explore query to export as table `discover_<name>`."""
+
+    name: str
+    fields: list[str]
+    query: str = ""
+    dataset: str = "errors"
+    sort: list[str] = []
+    interval: Literal["1h", "1d"] | None = None
+    days: int = 90
+
+
+class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which streams are exported: all of `only` (empty = every one) but those of `exclude`."""
+
+    only: list[str] = []
+    exclude: list[str] = []
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How events are read. `overlap_days` are read again each night, because events arrive late."""
+
+    overlap_days: float = 3
+
+
+class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Published files. `keep` generations stay; `group_readable` lets the file's group read them."""
+
+    keep: int = 3
+    group_readable: bool = True
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a user can set. Field `a` of section `s` is also the variable SENTRY_WAREHOUSE_S_A."""
+
+    url: str = "https://sentry.io"
+    token: str = ""
+    token_file: str = ""
+    organizations: list[str] = []
+    projects: list[str] = []
+    home: str = "./sentry-data"
+    ca_bundle: str = ""
+    lag_minutes: float = 10
+    threads: int = 4
+    retries: int = 5
+    timeout: float = 60
+    memory: str = "400MB"
+    privacy: Literal["hash", "drop", "keep"] = "hash"
+    privacy_members: Literal["hash", "drop", "keep"] = "keep"
+    privacy_key: str = ""
+    streams: Streams = Streams()
+    events: Events = Events()
+    publish: Publish = Publish()
+    discover: list[Query] | None = None
+
+    @property
+    def home_path(self) -> Path:
+        """The one folder for everything on disk."""
+        return Path(self.home).expanduser()
+
+    def __repr__(self) -> str:
+        return f"Settings(url={self.url!r}, organizations={self.organizations!r}, home={self.home!r})"
+
+
+def load_settings(
+    config: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from, in rising precedence: defaults, `~/.sentryclirc`, the nearest `.sentryclirc` above the
+    working directory, the configuration file, variables, `overrides` (command-line options).
+
+    Raises UsageError for a file that can not be read or a value that does not fit, naming both.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = _sentryclirc(environment)
+    named = config or environment.get(PREFIX + "CONFIG")
+    file = Path(named or CONFIG_FILE).expanduser()
+    if named or file.exists():
+        values |= _read_toml(file)
+    _apply_variables(values, environment)
+    values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"A setting does not fit: {error}. See the README's table of settings.") from None
+    token = settings.token or _read_token(settings.token_file)
+    return msgspec.structs.replace(settings, token=Secret(token.strip()), url=_checked_url(settings.url))
+
+
+def _checked_url(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"SENTRY_URL is {url!r}: it must start with https:// (or http:// for a local server).")
+    return url.rstrip("/").removesuffix("/api/0")
+
+
+def _read_token(file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return Path(file).expanduser().read_text()
+    except OSError as error:
+        raise UsageError(f"The token file {file} can not be read: {error.strerror}.") from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise UsageError(f"The configuration file {file} can not be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The configuration file {file} is no valid TOML: {error}.") from None
+
+
+def _sentryclirc(environment: Mapping[str, str]) -> dict[str, Any]:
+    here = Path.cwd()
+    nearest = next((p / ".sentryclirc" for p in (here, *here.parents) if (p / ".sentryclirc").is_file()), None)
+    home = Path(environment.get("HOME", "~")).expanduser() / ".sentryclirc"
+    parser = configparser.RawConfigParser()
+    for file in (home, nearest):
+        try:
+            if file and file.is_file():
+                parser.read_string(file.read_text(), source=str(file))
+        except (OSError, configparser.Error, UnicodeDecodeError) as error:
+            first = str(error).splitlines()[0]
+            raise UsageError(f"{file} can not be read as sentry-cli writes it: {first}.") from None
+    found = {
+        "token": parser.get("auth", "token", fallback=""),
+        "url": parser.get("defaults", "url", fallback=""),
+        "organizations": parser.get("defaults", "org", fallback=""),
+        "projects": parser.get("defaults", "project", fallback=""),
+    }
+    return {k: _listed(v) if k in ("organizations", "projects") else v for k, v in found.items() if v}
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _apply_variables(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, name in SENTRY_VARIABLES.items():
+        if environment.get(variable):
+            text = environment[variable]
+            values[name] = _listed(text) if name in ("organizations", "projects") else text
+    for field in msgspec.structs.fields(Settings):
+        section = field.type if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct) else None
+        if section is None:
+            if text := environment.get(PREFIX + field.name.upper(), ""):
+                values[field.name] = _parsed(field.type, text)
+            continue
+        for sub in msgspec.structs.fields(section):
+            if text := environment.get(f"{PREFIX}{field.name}_{sub.name}".upper(), ""):
+                values[field.name] = {**values.get(field.name, {}), sub.name: _parsed(sub.type, text)}
+
+
+def _parsed(type_: Any, text: str) -> Any:
+    if text[:1] in "[{":
+        try:
+            return msgspec.json.decode(text.encode())
+        except msgspec.DecodeError:
+            return text
+    return _listed(text) if "list" in str(type_) else text

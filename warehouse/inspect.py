@@ -1,0 +1,203 @@
+"""Reads what is there, for people and monitors: status, answers to SQL. Never writes, never blocks a writer."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.schema import literal
+from warehouse.store import CATALOG, WarehouseError
+
+
+class QueryError(WarehouseError):
+    """SQL that DuckDB refuses; the message is for the person who typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows of a query with the names and DuckDB types of their columns."""
+
+    names: list[str]
+    types: list[str]
+    rows: list[tuple[Any, ...]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Rows as dictionaries."""
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+
+def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to the published file, under the catalog name `sentry`.
+
+    Raises WarehouseError when nothing is published yet.
+    """
+    file = home / "published" / "sentry.duckdb"
+    if not file.exists():
+        raise WarehouseError(
+            f"Nothing is published in {home} yet: run `sentry-warehouse export` (or `demo`), "
+            "or name the folder with --home."
+        )
+    connection = duckdb.connect(":memory:")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
+    connection.execute(f"use {CATALOG}")
+    return connection
+
+
+def run_query(home: Path, sql: str) -> Answer:
+    """The answer of the published file to one SQL statement.
+
+    Raises QueryError for SQL that does not work, with the name that was probably meant.
+    """
+    connection = connect_published(home)
+    try:
+        relation = connection.execute(sql)
+        described = relation.description or []
+        return Answer([d[0] for d in described], [str(d[1]) for d in described], relation.fetchall())
+    except duckdb.Error as error:
+        raise QueryError(_explain(connection, error)) from None
+    finally:
+        connection.close()
+
+
+def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
+    """Writes the answer to a file: csv, json (one array) or parquet. Raises QueryError."""
+    options = {"csv": "format csv, header", "json": "format json, array true", "parquet": "format parquet"}
+    connection = connect_published(home)
+    try:
+        body = sql.strip().rstrip(";")
+        connection.execute(f"copy ({body}) to {literal(str(target))} ({options[format_]})")
+    except duckdb.Error as error:
+        raise QueryError(_explain(connection, error)) from None
+    finally:
+        connection.close()
+
+
+def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
+    text = str(error).split("\nLINE ")[0].strip()
+    missing = re.search(r"(?:Table|View) with name (\S+) does not exist", text)
+    if missing:
+        found = connection.execute(
+            "select case schema_name when 'main' then name else schema_name || '.' || name end from ("
+            "select schema_name, table_name as name from duckdb_tables() where database_name = current_database() "
+            "union all select schema_name, view_name from duckdb_views() where database_name = current_database() "
+            "and not internal) order by 1"
+        ).fetchall()
+        names = [row[0] for row in found]
+        wanted = missing[1].strip('!"')
+        near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or [
+            n for n in names if n.endswith("." + wanted)
+        ]
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
+        return f"There is no table {wanted!r}. {hint}"
+    return text
+
+
+def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
+    """A read-only connection to the writer's file, or to the published one while a writer is at work.
+
+    Returns the connection and whether a writer is at work.
+    """
+    file = home / "warehouse.duckdb"
+    if not file.exists():
+        return connect_published(home), False
+    connection = duckdb.connect(":memory:")
+    connection.execute("set TimeZone = 'UTC'")
+    try:
+        connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
+    except duckdb.Error:
+        connection.close()
+        return connect_published(home), True
+    connection.execute(f"use {CATALOG}")
+    return connection, False
+
+
+def status(home: Path) -> dict[str, Any]:
+    """What `status` shows: last runs, freshness and completeness by table, what is not whole, drift.
+
+    Raises WarehouseError when there is nothing yet.
+    """
+    connection, busy = connect_for_status(home)
+    try:
+        ask = _Asker(connection)
+        return {
+            "home": str(home),
+            "export_running": busy,
+            "runs": ask(
+                "select run_id, command, as_of, started_at, finished_at, status, requests, rows, note "
+                "from meta.runs order by started_at desc limit 5"
+            ),
+            "tables": ask(TABLES),
+            "incomplete": ask(INCOMPLETE),
+            "drift": ask("select * from meta.drift order by last_seen desc, stream, path limit 50"),
+            "rejects": ask(
+                "select stream, table_name, path, reason, count(*) as values from meta.rejects "
+                "group by all order by values desc limit 20"
+            ),
+            "deprecations": ask("select * from meta.deprecations order by path"),
+        }
+    finally:
+        connection.close()
+
+
+class _Asker:
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __call__(self, sql: str) -> list[dict[str, Any]]:
+        found = self._connection.execute(sql)
+        names = [d[0] for d in found.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+TABLES = """
+with newest as (
+    select
+        organization_id,
+        stream,
+        request,
+        project_id,
+        status,
+        expected,
+        loaded,
+        finished_at,
+        row_number() over (
+            partition by organization_id, stream, request, project_id, window_start
+            order by finished_at desc
+        ) as age
+    from meta.coverage
+)
+select
+    case when stream = 'discover' then 'discover_' || request else trim(stream || ' ' || request) end as "table",
+    count(*) filter (status in ('complete', 'sampled')) as whole,
+    count(*) as slices,
+    sum(expected) as expected,
+    sum(loaded) as loaded,
+    max(finished_at) as checked_at
+from newest
+where age = 1
+group by 1
+order by 1
+"""
+
+INCOMPLETE = """
+with newest as (
+    select
+        *,
+        row_number() over (
+            partition by organization_id, stream, request, project_id, window_start
+            order by finished_at desc
+        ) as age
+    from meta.coverage
+)
+select stream, request, organization_id, project_id, window_start, window_end, status, expected, loaded, reason
+from newest
+where age = 1 and status not in ('complete', 'sampled')
+order by stream, request, organization_id, project_id, window_start
+limit 100
+"""

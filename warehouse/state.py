@@ -1,0 +1,142 @@
+"""What a warehouse knows of its runs: plan, progress, cursors, coverage. All of it stands in `meta`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from warehouse.bookkeeping import COVERAGE, CURSORS, RUNS, SLICES
+from warehouse.store import Store
+
+RESUME_WITHIN = timedelta(hours=12)
+"""A run that was killed is taken up again within this time; after it a new one covers what it left."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that did not end: killed, or the machine went down."""
+
+    run_id: str
+    as_of: datetime
+
+
+def begin_run(store: Store, row: dict[str, Any]) -> None:
+    """Writes a new run, status running."""
+    with store.transaction():
+        store.put(RUNS, [{**row, "status": "running"}])
+
+
+def end_run(store: Store, run_id: str, **values: Any) -> None:
+    """Closes a run with its final figures."""
+    names = ", ".join(f"{name} = ?" for name in values)
+    with store.transaction() as connection:
+        connection.execute(f"update meta.runs set {names} where run_id = ?", [*values.values(), run_id])
+
+
+def take_up(store: Store, now: datetime, command: str) -> OpenRun | None:
+    """The run to go on with, if the last one was cut off lately; older ones are closed as failed."""
+    rows = store.rows(
+        "select run_id, as_of, started_at from meta.runs where status = 'running' and command = ? "
+        "order by started_at",
+        [command],
+    )
+    found = rows.pop() if rows and now - rows[-1][2] < RESUME_WITHIN else None
+    for run_id, *_ in rows:
+        end_run(store, run_id, status="failed", finished_at=now, note="cut off; a later run covers it")
+    return OpenRun(found[0], found[1]) if found else None
+
+
+def watermarks(store: Store) -> dict[tuple[str, str, str, str], datetime]:
+    """(stream, request, organization_id, project_id) → watermark."""
+    rows = store.rows("select stream, request, organization_id, project_id, watermark from meta.cursors")
+    return {(r[0], r[1], r[2], r[3]): r[4] for r in rows}
+
+
+def save_plan(store: Store, run_id: str, slices: Sequence[dict[str, Any]]) -> None:
+    """Adds slices to a run's plan, all open."""
+    with store.transaction():
+        add_slices(store, run_id, slices)
+
+
+def add_slices(store: Store, run_id: str, slices: Iterable[dict[str, Any]]) -> None:
+    """Adds slices to a run's plan inside the caller's transaction."""
+    (count,) = store.rows("select count(*) from meta.slices where run_id = ?", [run_id])[0]
+    store.put(
+        SLICES,
+        [
+            {
+                **s,
+                "run_id": run_id,
+                "state": "open",
+                "items": json.dumps(s["items"]) if s.get("items") is not None else None,
+                "position": count + i,
+            }
+            for i, s in enumerate(slices)
+        ],
+    )
+
+
+def open_slices(store: Store, run_id: str) -> list[dict[str, Any]]:
+    """Slices of the run that are still to do, in the plan's order, as they were planned."""
+    names = [n for n in SLICES.names if n not in ("run_id", "slice_id", "state", "position")]
+    rows = store.rows(
+        f"select {', '.join(names)} from meta.slices where run_id = ? and state = 'open' order by position",
+        [run_id],
+    )
+    made = [dict(zip(names, row, strict=True)) for row in rows]
+    for row in made:
+        row["items"] = None if row["items"] is None else tuple(json.loads(row["items"]))
+        row["page_cursor"] = row["page_cursor"] or ""
+    return made
+
+
+def move_page_cursor(store: Store, run_id: str, slice_id: str, cursor: str) -> None:
+    """Notes where an open slice goes on, inside the caller's transaction."""
+    store.connection.execute(
+        "update meta.slices set page_cursor = ? where run_id = ? and slice_id = ?", [cursor, run_id, slice_id]
+    )
+
+
+def finish_slice(
+    store: Store,
+    run_id: str,
+    coverage: dict[str, Any],
+    *,
+    state: str = "done",
+    moves_watermark: bool = True,
+) -> None:
+    """Closes a slice with its coverage; when it was the last of its scope and all of them are whole, the
+    scope's watermark moves to the run's end. Inside the caller's transaction.
+    """
+    store.connection.execute(
+        "update meta.slices set state = ?, page_cursor = null where run_id = ? and slice_id = ?",
+        [state, run_id, coverage["slice_id"]],
+    )
+    if state == "split":
+        return
+    store.put(COVERAGE, [{**coverage, "run_id": run_id}])
+    if not moves_watermark or coverage["status"] not in ("complete", "sampled"):
+        return
+    scope = [coverage[k] for k in ("stream", "request", "organization_id", "project_id")]
+    where = "s.run_id = ? and s.stream = ? and s.request = ? and s.organization_id = ? and s.project_id = ?"
+    (left,) = store.rows(
+        f"select count(*) from meta.slices s left join meta.coverage c using (run_id, slice_id) "
+        f"where {where} and s.state <> 'split' "
+        f"and (s.state = 'open' or c.status is null or c.status not in ('complete', 'sampled'))",
+        [run_id, *scope],
+    )[0]
+    if not left:
+        (as_of,) = store.rows("select as_of from meta.runs where run_id = ?", [run_id])[0]
+        store.put(
+            CURSORS,
+            [
+                dict(
+                    zip(("stream", "request", "organization_id", "project_id"), scope, strict=True),
+                    watermark=as_of,
+                    run_id=run_id,
+                )
+            ],
+        )

@@ -1,0 +1,234 @@
+"""Opens the writer's file: private, one writer at a time, readable by older clients; says what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, Protocol
+
+import duckdb
+
+from warehouse.bookkeeping import BOOKKEEPING
+from warehouse.schema import Table, create_statements, literal, quote
+
+STORAGE_VERSION = "v1.2.0"
+"""Oldest DuckDB whose clients read the file: BI tools embed older engines (measured: 1.2.2 to 2.0.0)."""
+
+SCHEMA_VERSION = 1
+"""Raised when tables of ours change in a way that an older file must be migrated for."""
+
+CATALOG = "sentry"
+"""Name under which the file is attached; the same as the published file's, so that views stay valid."""
+
+
+class WarehouseError(Exception):
+    """Something about the files on disk; the message says what and what to do."""
+
+
+class WarehouseBusy(WarehouseError):
+    """Another process has the writer's file open."""
+
+
+class WarehouseDamaged(WarehouseError):
+    """The file is not a DuckDB database, or one that can not be read."""
+
+
+class HomeUnusable(WarehouseError):
+    """The folder can not be made or written: a matter of configuration."""
+
+
+class ArrowSource(Protocol):
+    """A frame that hands out Arrow streams: polars frames do."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
+class _Stream:
+    """Shows DuckDB only the Arrow stream of a frame, which it scans without pyarrow."""
+
+    def __init__(self, frame: ArrowSource) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+class Store:
+    """The writer's connection. One thread at a time: `transaction` holds a lock."""
+
+    def __init__(self, path: Path, *, memory_limit: str = "1GB") -> None:
+        """Opens or makes the file with its bookkeeping tables.
+
+        Raises WarehouseBusy, WarehouseDamaged, or WarehouseError when the folder can not be written.
+        """
+        self.path = path
+        self.lock = RLock()
+        self._columns: dict[str, dict[str, str]] = {}
+        self.connection = _attach(path, memory_limit)
+        try:
+            self._prepare()
+        except duckdb.Error as error:
+            self.connection.close()
+            raise WarehouseDamaged(_damaged(path, error)) from None
+
+    def _prepare(self) -> None:
+        for schema in ("meta", "marts"):
+            self.connection.execute(f"create schema if not exists {schema}")
+        existing = {row[0] for row in self.rows("select table_name from duckdb_tables() where schema_name='meta'")}
+        for table in BOOKKEEPING:
+            if table.name not in existing:
+                self.create(table)
+        known = self.rows("select value from meta.settings where name = 'schema_version'")
+        if not known:
+            self.connection.execute(
+                "insert into meta.settings values ('schema_version', ?)", [str(SCHEMA_VERSION)]
+            )
+        elif int(known[0][0]) > SCHEMA_VERSION:
+            raise WarehouseError(
+                f"{self.path} was made by a newer sentry-warehouse (schema {known[0][0]}, this one knows "
+                f"{SCHEMA_VERSION}): update sentry-warehouse."
+            )
+
+    def close(self) -> None:
+        """Writes the log into the file and lets it go."""
+        with self.lock:
+            try:
+                self.connection.execute("checkpoint")
+            finally:
+                self.connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All or nothing, one at a time."""
+        with self.lock:
+            self.connection.execute("begin")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("rollback")
+                self._columns.clear()
+                raise
+            self.connection.execute("commit")
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.lock:
+            return self.connection.execute(sql, list(parameters)).fetchall()
+
+    @contextmanager
+    def frame(self, name: str, frame: ArrowSource) -> Iterator[None]:
+        """Lets SQL see a frame as a table of that name."""
+        self.connection.register(name, _Stream(frame))
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    def create(self, table: Table) -> None:
+        """Makes a table with its comments, if it is not there."""
+        for statement in create_statements(table):
+            self.connection.execute(statement)
+        self._columns.pop(table.full_name, None)
+
+    def columns(self, table: Table) -> dict[str, str]:
+        """Name → type of the stored columns; empty where there is no such table."""
+        if table.full_name not in self._columns:
+            found = self.connection.execute(
+                "select column_name, data_type from duckdb_columns() "
+                "where database_name = current_database() and schema_name = ? and table_name = ?",
+                [table.schema, table.name],
+            ).fetchall()
+            self._columns[table.full_name] = dict(found)
+        return self._columns[table.full_name]
+
+    def forget_columns(self, table: Table) -> None:
+        """After a change of a table's columns."""
+        self._columns.pop(table.full_name, None)
+
+    def put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes bookkeeping rows, in place of those with the same key. Absent columns become null."""
+        if not rows:
+            return
+        names = table.names
+        same = " and ".join(f"{quote(k)} is not distinct from ?" for k in table.key)
+        self.connection.executemany(
+            f"delete from {table.full_name} where {same}", [[r.get(k) for k in table.key] for r in rows]
+        )
+        marks = ", ".join("?" for _ in names)
+        self.connection.executemany(
+            f"insert into {table.full_name} ({', '.join(map(quote, names))}) values ({marks})",
+            [[r.get(n) for n in names] for r in rows],
+        )
+
+
+def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    fresh = not path.exists()
+    if fresh:
+        make_private_folder(path.parent)
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"set memory_limit = {literal(memory_limit)}")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute(f"set temp_directory = {literal(str(path.parent / 'tmp'))}")
+    old = os.umask(0o177)
+    try:
+        connection.execute(
+            f"attach {literal(str(path))} as {CATALOG} (storage_version {literal(STORAGE_VERSION)})"
+        )
+    except duckdb.Error as error:
+        connection.close()
+        raise _explain(path, error) from None
+    finally:
+        os.umask(old)
+    connection.execute(f"use {CATALOG}")
+    return connection
+
+
+def _explain(path: Path, error: duckdb.Error) -> WarehouseError:
+    text = str(error)
+    if "Conflicting lock" in text or "Could not set lock" in text:
+        return WarehouseBusy(
+            f"{path} is in use by another process. If an export is running, wait for it; "
+            "BI tools should read published/sentry.duckdb instead."
+        )
+    if "Permission denied" in text or "Read-only file system" in text:
+        return HomeUnusable(f"{path} can not be written: give this user write permission on {path.parent}.")
+    if "No space left" in text:
+        return WarehouseError(f"No space left on the disk of {path}: make room and run again.")
+    return WarehouseDamaged(_damaged(path, error))
+
+
+def _damaged(path: Path, error: duckdb.Error) -> str:
+    first = str(error).splitlines()[0][:200]
+    return (
+        f"{path} is not a DuckDB database that can be read ({first}). Move it away; "
+        "`sentry-warehouse replay` then rebuilds it from raw/, `sentry-warehouse export` starts anew."
+    )
+
+
+def make_private_folder(path: Path) -> None:
+    """Makes a folder that only its owner may list; the group may pass through to `published`.
+
+    Raises HomeUnusable when that is not possible.
+    """
+    try:
+        if not path.exists():
+            path.mkdir(parents=True, mode=0o710)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The folder {path} can not be made ({error.strerror}): choose another with --home, "
+            "or give this user write permission."
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise HomeUnusable(
+            f"The folder {path} can not be written: choose another with --home, "
+            "or give this user write permission."
+        )
