@@ -1,0 +1,429 @@
+"""Full event bodies, put together from fragments made beforehand, because a benchmark asks for gigabytes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from . import content
+from .answers import encode, iso, iso_seconds
+from .content import Platform
+from .model import Event, Project
+from .people import Lists
+from .world import World
+
+if TYPE_CHECKING:
+    from .events import Events
+
+_POOL = 48
+_CRUMBS = 22
+_HUGE = msgspec.Raw(b"170141183460469231731687303715884105728")
+_LONG_FLOAT = msgspec.Raw(b"1e-09")
+
+
+class _Fragments:
+    """What all events of one project are cut from."""
+
+    def __init__(self, seed: int, platform: Platform) -> None:
+        rng = random.Random(f"{seed}:fragments:{platform.name}")
+        self.frames = [encode(_frame(platform, rng, index)) for index in range(_POOL)]
+        self.crumbs = [_crumb(platform, rng, index) for index in range(_POOL)]
+        self.contexts = [_contexts(platform, rng, index) for index in range(12)]
+        self.packages = encode(
+            {
+                f"acme-{word}": f"{rng.randint(0, 9)}.{rng.randint(0, 20)}.{rng.randint(0, 9)}"
+                for word in content.WORDS
+            }
+            if platform.family == "python"
+            else {}
+        )
+        self.requests = [_request(rng, index) for index in range(16)]
+        self.spans = [encode(_span(rng, index)) for index in range(_POOL)]
+        self.sdk = encode({"name": platform.sdk, "version": platform.sdk_version})
+
+
+def _frame(platform: Platform, rng: random.Random, index: int) -> dict[str, Any]:
+    word = content.WORDS[index % len(content.WORDS)]
+    function = content.FUNCTIONS[index % len(content.FUNCTIONS)].format(w=word)
+    file = f"{platform.folder}/{word}.{platform.extension}"
+    line = rng.randint(20, 900)
+    in_app = index % 3 != 1
+    native = platform.family == "cocoa"
+    lines = [
+        [
+            line - 5 + i,
+            f"{'    ' * (1 + i % 3)}{word}_{i} = {function}({word}, key={rng.randint(1, 99999)!r}) or fallback[{i}]",
+        ]
+        for i in range(11)
+    ]
+    variables: dict[str, Any] | None = {
+        "self": f"<{word.title()} object at 0x{rng.getrandbits(40):010x}>",
+        word: {
+            "id": rng.randint(1, 10**9),
+            "name": f"{word} {index}",
+            "lines": [rng.randint(1, 9) for _ in range(6)],
+        },
+        "attempt": rng.randint(1, 5),
+        "ratio": rng.random(),
+        "flags": [True, False, None, "maybe"],
+        "text": "…".join(rng.choice(content.WORDS) for _ in range(24)),
+    }
+    if index % 11 == 4:
+        variables = {word: [1, "two", None, {"three": 3.5}], "Größe": _HUGE, "": "no name"}
+    if platform.family not in ("python", "node"):
+        variables = None
+    return {
+        "filename": file,
+        "absPath": f"/srv/app/{file}" if platform.family != "javascript" else f"https://cdn.acme.test/{file}",
+        "module": file.rsplit(".", 1)[0].replace("/", "."),
+        "package": f"/private/var/containers/{word}" if native else None,
+        "platform": None,
+        "instructionAddr": f"0x{rng.getrandbits(44):x}" if native else None,
+        "symbolAddr": f"0x{rng.getrandbits(44):x}" if native else None,
+        "function": function if index % 13 else None,
+        "rawFunction": f"-[{word.title()} {function}:]" if native else None,
+        "symbol": function if native else None,
+        "context": lines,
+        "lineNo": line if index % 17 else None,
+        "colNo": rng.randint(1, 200) if platform.family in ("javascript", "node") else None,
+        "inApp": in_app,
+        "trust": "cfi" if native else None,
+        "errors": None,
+        "lock": None,
+        "vars": variables,
+    }
+
+
+def _crumb(platform: Platform, rng: random.Random, index: int) -> tuple[bytes, bytes]:
+    word = content.WORDS[index % len(content.WORDS)]
+    kind = ("log", "http", "ui.click", "query", "navigation")[index % 5]
+    data: Any = None
+    if kind == "http":
+        data = {
+            "method": "GET",
+            "status_code": (200, "404", 500)[index % 3],
+            "url": f"https://api.acme.test/{word}/",
+        }
+    elif kind == "query":
+        data = {"rows": rng.randint(0, 500), "db.system": "postgresql"}
+    elif kind == "navigation":
+        data = {"from": "/", "to": f"/{word}", "state": None}
+    row = {
+        "type": "default" if kind == "log" else kind,
+        "timestamp": "@",
+        "level": ("info", "warning", "error", "debug")[index % 4],
+        "message": f"{word} {rng.choice(('asked for', 'stored', 'left', 'found'))} in {rng.randint(1, 900)} ms",
+        "category": f"acme.{word}" if index % 7 else None,
+        "data": data,
+        "event_id": None,
+    }
+    head, tail = encode(row).split(b'"@"', 1)
+    return head + b'"', b'"' + tail
+
+
+def _contexts(platform: Platform, rng: random.Random, index: int) -> bytes:
+    contexts: dict[str, Any] = {
+        "runtime": {
+            "name": platform.family,
+            "version": f"{rng.randint(1, 20)}.{rng.randint(0, 9)}",
+            "type": "runtime",
+        },
+        "os": {"name": platform.os[0].split(" ")[0], "version": platform.os[0].split(" ")[-1], "type": "os"},
+        "app": {"app_memory": rng.randint(10**7, 10**9), "build_type": "release", "type": "app"},
+        "trace": {
+            "trace_id": f"{rng.getrandbits(128):032x}",
+            "span_id": f"{rng.getrandbits(64):016x}",
+            "op": "http.server",
+            "status": "unknown",
+            "data": {"thread.id": rng.randint(1, 2**31), "thread.name": "main"},
+            "type": "trace",
+        },
+    }
+    if platform.family in ("java", "cocoa"):
+        contexts["device"] = {
+            "model": "Pixel 8", "battery_level": rng.random() * 100, "free_memory": rng.randint(1, 2**33),
+            "orientation": "portrait", "simulator": False, "boot_time": "2026-10-01T05:06:07+05:30", "type": "device",
+        }  # fmt: skip
+    if index % 4 == 3:
+        contexts["Key"] = {"value": 1, "type": "default"}
+        contexts["key"] = {"value": "1", "type": "default"}
+        contexts["KEY"] = {"value": [1, None, {"deep": {"deeper": {"deepest": True}}}]}
+        contexts[""] = {"text": "a\x00b\u2028c", "half": content.LONE_SURROGATE}
+        contexts["numbers"] = {"huge": _HUGE, "tiny": _LONG_FLOAT, "max": 2**63, "min": -(2**63)}
+    return encode(contexts)
+
+
+def _request(rng: random.Random, index: int) -> bytes:
+    word = content.WORDS[index]
+    data: Any = (
+        None,
+        f"{word}=1&qty=2",
+        {"items": [{"sku": word, "qty": 2}], "note": None},
+        [word, 3, None],
+    )[index % 4]
+    return encode(
+        {
+            "data": {
+                "apiTarget": None,
+                "method": ("GET", "POST", None)[index % 3],
+                "url": f"https://shop.acme.test/{word}/",
+                "query": ([["page", "2"], ["sort", word]], f"page=2&sort={word}", None, [])[index % 4],
+                "fragment": "",
+                "data": data,
+                "headers": [
+                    ["Accept", "application/json"],
+                    ["Authorization", "[Filtered]"],
+                    ["User-Agent", f"AcmeShop/{rng.randint(1, 9)}.0"],
+                ],
+                "cookies": [["session", "0badc0ffee"], ["lang", "de"]] if index % 2 else [],
+                "env": {"REMOTE_ADDR": "203.0.113.7", "SERVER_PORT": 443} if index % 3 == 0 else None,
+                "inferredContentType": "application/json" if isinstance(data, dict) else None,
+            },
+            "type": "request",
+        }
+    )
+
+
+def _span(rng: random.Random, index: int) -> dict[str, Any]:
+    start = 1_700_000_000 + rng.random() * 1000
+    return {
+        "span_id": f"{rng.getrandbits(64):016x}",
+        "parent_span_id": f"{rng.getrandbits(64):016x}",
+        "trace_id": f"{rng.getrandbits(128):032x}",
+        "op": ("db", "http.client", "template", "resource.script")[index % 4],
+        "description": f"select * from {content.WORDS[index % len(content.WORDS)]} where id = %s",
+        "start_timestamp": round(start, 6),
+        "timestamp": round(start + rng.random(), 6),
+        "exclusive_time": rng.random() * 100,
+        "tags": None,
+        "data": {"db.rows": rng.randint(1, 100)} if index % 2 else None,
+    }
+
+
+class Bodies:
+    """Makes the body of an event from its id: the same one each time, nothing kept."""
+
+    def __init__(self, world: World, events: Events) -> None:
+        self.world = world
+        self.events = events
+        self._lists = Lists(world, "")
+        self._fragments: dict[str, _Fragments] = {}
+        self._releases: dict[tuple[int, int], bytes] = {}
+
+    def _pool(self, project: Project) -> _Fragments:
+        name = project.platform.name
+        pool = self._fragments.get(name)
+        if pool is None:
+            pool = self._fragments[name] = _Fragments(self.world.options.seed, project.platform)
+        return pool
+
+    def listed(self, event: Event) -> bytes:
+        """The body as the lists with `full` show it."""
+        head, entries, tail = self._parts(event, iso(self.events.date_created(event)))
+        size = len(entries) + len(tail)
+        return b"".join((head, b',"size":', str(size).encode(), b',"entries":[', entries, b"],", tail, b"}"))
+
+    def single(self, event: Event) -> bytes:
+        """The body as the event's own address shows it: finer time, and what surrounds it."""
+        exact = f"{iso_seconds(event.ts_ms // 1000)}.{event.ts_ms % 1000:03d}{event.nonce % 1000:03d}Z"
+        head, entries, tail = self._parts(event, exact)
+        issue = event.issue
+        index = issue.events.index(event) if issue is not None else 0
+        extra = {
+            "userReport": None,
+            "sdkUpdates": [],
+            "resolvedWith": [],
+            "nextEventID": issue.events[index + 1].event_id
+            if issue and index + 1 < len(issue.events)
+            else None,
+            "previousEventID": issue.events[index - 1].event_id if issue and index else None,
+        }
+        size = len(entries) + len(tail)
+        parts = (
+            head, b',"size":', str(size).encode(), b',"entries":[', entries, b"],", tail,
+            b',"release":', self._release(event), b",", encode(extra)[1:],
+        )  # fmt: skip
+        return b"".join(parts)
+
+    def _release(self, event: Event) -> bytes:
+        release = event.release
+        if release is None:
+            return b"null"
+        if event.nonce % 9 == 0:
+            return encode({"version": release.version})
+        key = (release.release_id, self.world.version)
+        made = self._releases.get(key)
+        if made is None:
+            made = self._releases[key] = encode(self._lists.release(release))
+        return made
+
+    def _parts(self, event: Event, date_created: str) -> tuple[bytes, bytes, bytes]:
+        pool = self._pool(event.project)
+        issue = event.issue
+        odd = self.world.options.odd_payloads
+        nonce = event.nonce
+        head = encode(
+            {
+                "id": event.event_id,
+                "groupID": str(issue.issue_id) if issue is not None else None,
+                "eventID": event.event_id,
+                "projectID": str(event.project.project_id),
+            }
+        )[:-1]
+        row: dict[str, Any] = {
+            "dist": str(nonce % 4) if nonce % 5 == 0 else None,
+            "message": self.events.message(event),
+            "title": self.events.title(event),
+            "location": self.events.location(event),
+            "user": self.events.user(event),
+            "contexts": msgspec.Raw(pool.contexts[nonce % 12 if odd else nonce % 3]),
+            "sdk": msgspec.Raw(pool.sdk) if nonce % 61 else None,
+            "context": self._extra(nonce) if odd else {"attempt": nonce % 9},
+            "packages": msgspec.Raw(pool.packages),
+            "type": event.kind,
+            "metadata": self.events.metadata(event),
+            "tags": self.events.tag_rows(event),
+            "platform": event.project.platform.family,
+            "dateReceived": iso(event.received_ms),
+            "errors": self._errors(event),
+            "occurrence": None,
+        }
+        meta: dict[str, Any] = dict.fromkeys(("message", "user", "contexts", "sdk", "context", "packages"))
+        meta = {"entries": {}, **meta, "tags": {}}
+        if odd and nonce % 53 == 11 and row["tags"]:
+            row["tags"][0]["value"] = None
+            meta["tags"] = {"0": {"value": {"": {"err": ["invalid_data"]}}}}
+        row["_meta"] = meta
+        if event.kind == "transaction":
+            seconds = event.ts_ms / 1000
+            row |= {
+                "startTimestamp": seconds - (event.duration or 0.0) / 1000,
+                "endTimestamp": seconds,
+                "measurements": {"lcp": {"value": nonce % 4000 / 1.5, "unit": "millisecond"}}
+                if nonce % 2
+                else None,
+                "breakdowns": None,
+            }
+        else:
+            row |= {
+                "crashFile": None,
+                "culprit": (issue.culprit or "") if issue is not None else "",
+                "dateCreated": date_created,
+                "fingerprints": [f"{(issue.issue_id if issue else nonce) * 2654435761 % 2**128:032x}"],
+                "groupingConfig": {"enhancements": "", "id": "newstyle:2023-01-11"},
+            }
+        return head, self._entries(event, pool), encode(row)[1:-1]
+
+    @staticmethod
+    def _extra(nonce: int) -> dict[str, Any]:
+        return (
+            {"payload": {"a": 1, "b": [1, "two", None, {"c": 3.5}], "big": -(2**63)}},
+            {"payload": "a string this time", "count": 3},
+            {"payload": [nonce % 100, None], "huge": _HUGE},
+            {},
+        )[nonce % 4]
+
+    @staticmethod
+    def _errors(event: Event) -> list[dict[str, Any]]:
+        if event.received_ms - event.ts_ms > 3_600_000:
+            return [
+                {
+                    "type": "clock_drift",
+                    "message": "Clock drift detected in SDK",
+                    "data": {"name": "timestamp"},
+                }
+            ]
+        if event.nonce % 29 == 0:
+            return [
+                {"type": "js_no_source", "message": "Source code was not found", "data": {"url": "app.js"}}
+            ]
+        return []
+
+    def _entries(self, event: Event, pool: _Fragments) -> bytes:
+        nonce = event.nonce
+        parts: list[bytes] = []
+        family = event.project.platform.family
+        if event.kind == "transaction":
+            count = 4 + nonce % 20
+            parts.append(b'{"data":[%s],"type":"spans"}' % b",".join(_turn(pool.spans, nonce, count)))
+        elif event.kind == "error" and event.issue is not None:
+            parts.append(self._exception(event, pool))
+        else:
+            text = encode(self.events.message(event) or self.events.title(event))
+            parts.append(
+                b'{"data":{"message":%s,"formatted":%s,"params":[]},"type":"message"}' % (text, text)
+            )
+        if nonce % 6:
+            crumbs = []
+            base = event.ts_ms // 1000
+            stamps = [iso_seconds(base - ago) for ago in (0, 2, 5, 9, 14, 31, 60)]
+            for index in range(_CRUMBS):
+                head, tail = pool.crumbs[(nonce + index) % _POOL]
+                crumbs.append(
+                    b"%s%s.%03dZ%s" % (head, stamps[6 - index * 7 // _CRUMBS].encode(), index, tail)
+                )
+            parts.append(b'{"data":{"values":[%s]},"type":"breadcrumbs"}' % b",".join(crumbs))
+        if family in ("python", "javascript", "node") and nonce % 4:
+            parts.append(pool.requests[nonce % 16])
+        if family in ("java", "cocoa"):
+            thread = b'"main"' if nonce % 3 == 0 else b"%d" % (nonce % 40)
+            parts.append(
+                b'{"data":{"values":[{"id":%s,"current":true,"crashed":true,"name":"main","stacktrace":null,'
+                b'"rawStacktrace":null,"state":"RUNNABLE","heldLocks":null}]},"type":"threads"}' % thread
+            )
+        return b",".join(parts)
+
+    def _exception(self, event: Event, pool: _Fragments) -> bytes:
+        issue = event.issue
+        assert issue is not None  # noqa: S101
+        nonce = event.nonce
+        frames = b",".join(_turn(pool.frames, issue.issue_id + nonce % 5, self.world.options.full_frames))
+        mechanism = b'{"type":"generic","handled":%s}' % (b"false" if issue.unhandled else b"true")
+        values = [
+            b'{"type":%s,"value":%s,"mechanism":%s,"threadId":%s,"module":null,"stacktrace":{"frames":[%s],'
+            b'"framesOmitted":%s,"registers":null,"hasSystemFrames":true},"rawStacktrace":null}'
+            % (
+                encode(issue.error_type),
+                encode(issue.value) if nonce % 71 else b"null",
+                mechanism if nonce % 23 else b"null",
+                b"1" if nonce % 3 else b"null",
+                frames,
+                b"[1,3]" if nonce % 37 == 0 else b"null",
+            )
+        ]
+        if nonce % 7 == 0:
+            values.insert(
+                0,
+                b'{"type":"CauseError","value":"the first of two","mechanism":null,"threadId":null,"module":null,'
+                b'"stacktrace":null,"rawStacktrace":null}',
+            )
+        return (
+            b'{"data":{"values":[%s],"hasSystemFrames":true,"excOmitted":null},"type":"exception"}'
+            % b",".join(values)
+        )
+
+
+def _turn(pool: list[bytes], start: int, count: int) -> list[bytes]:
+    start %= len(pool)
+    return (pool * (2 + count // len(pool)))[start : start + count]
+
+
+def generate_full_events(seed: int, n: int) -> Iterator[bytes]:
+    """`n` full events, one JSON document each, as fast as they can be put together."""
+    from .build import build_world, new_event
+    from .events import Events
+    from .options import SandboxOptions
+
+    world = build_world(SandboxOptions(seed=seed, issues=300, events=600))
+    events = Events(world, "https://acme.sentry.example")
+    rng = random.Random(f"{seed}:full")
+    issues = [issue for issue in world.issues.values() if issue.category == "error"]
+    dates = {p.project_id: [r.created_ms for r in p.releases] for p in world.projects}
+    low, span = world.cutoff_ms, world.data_until_ms - world.cutoff_ms
+    for _ in range(n):
+        issue = issues[int(len(issues) * rng.random() ** 2)]
+        at = low + int(span * rng.random())
+        yield events.bodies.listed(new_event(world, issue, at, rng, created=dates[issue.project.project_id]))
