@@ -1,0 +1,43 @@
+"""Personal data and secrets are treated in a page's JSON before anything of it is written to disk.
+
+What is promised, by action (`users`, `members` and `requests` of the Policy have one each):
+
+hash  The value is replaced by `hash-` and 32 hex digits: HMAC-SHA-256 under the warehouse's own key. Equal
+      values have equal hashes in every field, tag, stream and night, others differ, so joins and distinct
+      counts give what they gave before. The text is taken as it is written: no case folding or trimming,
+      because Sentry counts `A@x` and `a@x` as two users, and so must we.
+drop  The value is replaced by null. Keys, places in lists and every other value stay.
+keep  The value stays.
+
+users     e-mail, IP address, user name, name, phone and the application's own data about a user, wherever a
+          stream declares them, in tags, and under such names in contexts, extra data, frame variables and
+          breadcrumbs; of a place only the country stays, under `drop` and `hash` alike.
+          A user id stays where it is opaque (a number, a UUID, 16 or more hex digits, also behind a
+          prefix such as `user-`); any other is treated as a user name, because it often is one.
+members   people who work with Sentry: members, assignees, authors of commits. Kept by default.
+requests  query strings and bodies of requests, also the query in a URL. As `users` by default.
+always    cookies, authorization headers, passwords, tokens and client keys are dropped, whatever the policy.
+
+Not covered by default: free text (titles, messages, source lines) may mention anybody. With `texts="scrub"`
+e-mail and IP addresses in it are replaced too; names can not be found there.
+
+Everything else comes out byte for byte as it went in. Pages are repaired first if strict decoders refuse
+them (`transforms.records.repair`). `load_key` is the only function here that touches a file.
+"""
+
+from transforms.privacy.keyfile import KEY_FILE, KeyFileError, load_key
+from transforms.privacy.kinds import KINDS, KindError
+from transforms.privacy.page import Privacy
+from transforms.privacy.policy import Action, Policy, PolicyError
+
+__all__ = [
+    "KEY_FILE",
+    "KINDS",
+    "Action",
+    "KeyFileError",
+    "KindError",
+    "Policy",
+    "PolicyError",
+    "Privacy",
+    "load_key",
+]

@@ -1,0 +1,63 @@
+"""The kinds of personal values a stream can declare."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from transforms.privacy.policy import Group
+
+
+class KindError(ValueError):
+    """A stream declares a kind that does not exist."""
+
+
+class Kind(NamedTuple):
+    """A kind: whose data it is, the method of Values that treats it, and whether it must be looked through
+    for credentials even where all its data is kept."""
+
+    groups: tuple[Group, ...]
+    method: str
+    always: bool = False
+
+
+KINDS = {
+    "email": Kind(("users",), "whole"),
+    "ip": Kind(("users",), "whole"),
+    "username": Kind(("users",), "whole"),
+    "name": Kind(("users",), "whole"),
+    "user_id": Kind(("users",), "user_id"),
+    "user": Kind(("users",), "user"),
+    "geo": Kind(("users",), "geo"),
+    "data": Kind(("users",), "data"),
+    "tags": Kind(("users", "requests"), "tags"),
+    "member": Kind(("members",), "member"),
+    "assignee": Kind(("members",), "member"),
+    "url": Kind(("requests",), "url", always=True),
+    "query_string": Kind(("requests",), "query_string", always=True),
+    "body": Kind(("requests",), "body", always=True),
+    "headers": Kind(("users", "requests"), "headers", always=True),
+    "cookies": Kind((), "secret", always=True),
+    "secret": Kind((), "secret", always=True),
+    "breadcrumb": Kind(("users", "requests"), "free", always=True),
+    "extra": Kind(("users", "requests"), "free", always=True),
+    "contexts": Kind(("users", "requests"), "contexts", always=True),
+    "entries": Kind(("users", "requests"), "entries", always=True),
+}
+"""All kinds.
+
+email ip username name  the whole value
+user_id       see OPAQUE_ID: opaque ones stay
+user          a user object, also with fields Sentry does not have yet; or a label such as `email:a@b`
+geo           the country stays, all else becomes null
+data          under hash each string and number; keys stay where they are names; true, false, null stay
+tags          tags about users and their `query`; any tag that is an e-mail address; queries of URLs
+member assignee  the whole value; in objects each string and number, but opaque ids stay
+url           the query and the fragment; passwords in it always
+query_string  under hash each value, keys stay
+body          under hash each string and number
+headers       credentials always; addresses are dropped; queries of URLs
+cookies secret  dropped always
+breadcrumb extra  free data, treated by the names in it (`names.kind_of`); e-mail addresses in it
+contexts      as free data; names and identifiers of devices, what users say of themselves
+entries       bodies of events: request, breadcrumbs, variables of frames and all else, by names
+"""

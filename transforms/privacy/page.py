@@ -1,0 +1,87 @@
+"""A page's JSON in, the same page without personal data out."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
+from msgspec import Raw
+
+from transforms.privacy.policy import Policy
+from transforms.privacy.texts import Texts
+from transforms.privacy.tree import BRACE, Node, read_object, walk
+from transforms.privacy.values import Values
+
+HASHED = re.compile(r"hash-[0-9a-f]{32}")
+REMEMBERED = 4096
+
+
+class Privacy:
+    """Treats pages under one policy with one key. May be used by several threads."""
+
+    def __init__(self, policy: Policy, key: bytes) -> None:
+        if not key:
+            raise ValueError("The privacy key is empty.")
+        self.policy = policy
+        self._key = key
+        self._hash = lru_cache(maxsize=REMEMBERED)(self._digest)  # the same few users fill a page
+        texts = Texts(self.hash, policy.users)
+        self._scrub = texts.scrub if policy.texts == "scrub" else None
+        self._values = Values(policy, self.hash, self._scrub)
+        self._plans: dict[tuple[str, tuple[tuple[str, str], ...]], Node] = {}
+
+    def __repr__(self) -> str:
+        return f"Privacy({self.policy!r})"
+
+    def hash(self, value: str) -> str:
+        """The keyed hash of a value, as it stands in the warehouse wherever the value stood.
+
+        What already is a hash stays one.
+        """
+        return value if HASHED.fullmatch(value) else self._hash(value)
+
+    def _digest(self, value: str) -> str:
+        text = value.encode("utf-8", "surrogatepass")
+        return f"hash-{hmac.digest(self._key, text, 'sha256')[:16].hex()}"
+
+    def redact(
+        self, stream: str, body: bytes, personal: Sequence[tuple[str, str]], *, envelope: str = ""
+    ) -> bytes:
+        """A page of the stream with the values at its personal (path, kind) places treated.
+
+        Paths are keys joined by `/` (a `/` in a key is `~1`); lists on the way are passed through. The
+        records are the page's list, or the list at the key `envelope`; a lone object is one record.
+        Where nothing has to be treated, the body comes back as it is, whatever it holds.
+
+        Raises KindError for a kind that does not exist, `transforms.records.Unreadable` for a body that is
+        no JSON: nothing of it may be written then.
+        """
+        node = self._plan(stream, tuple(personal))
+        if not node.children and self._scrub is None:
+            return body
+        try:
+            return self._page(node, body, envelope)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            from transforms.records import Unreadable, repair
+
+            repaired = repair(body)
+        try:
+            return self._page(node, repaired, envelope)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Unreadable(f"not JSON of a page: {error}") from None
+
+    def _plan(self, stream: str, personal: tuple[tuple[str, str], ...]) -> Node:
+        found = self._plans.get((stream, personal))
+        if found is None:
+            found = self._plans[stream, personal] = self._values.tree(stream, personal)
+        return found
+
+    def _page(self, node: Node, body: bytes, envelope: str) -> bytes:
+        page = Raw(body.strip())
+        if envelope and memoryview(page)[0] == BRACE and envelope in read_object(page):
+            node = Node({envelope: node})
+        scrub = self._scrub
+        return bytes(walk(node, page, None if scrub is None else lambda _, value: scrub(value)))

@@ -1,0 +1,95 @@
+"""Personal places of a record as a tree, and the walk that decodes only along it.
+
+Values are `msgspec.Raw`: what is not on the way to a personal place is written through as it came. An
+object on the way is written anew, so of a key that stands twice only the last value survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Raw
+
+Treat = Callable[[Raw], Raw]
+Named = Callable[[str, Raw], Raw]
+
+NULL = Raw(b"null")
+EMPTY = (b"null", b'""', b"[]", b"{}")
+QUOTE, BRACE, BRACKET = b'"{['
+read_object = msgspec.json.Decoder(dict[str, Raw]).decode
+read_list = msgspec.json.Decoder(list[Raw]).decode
+read_string = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def write(value: object) -> Raw:
+    """A value of Python, with Raw inside, as Raw."""
+    return Raw(_encode(value))
+
+
+def first_byte(raw: Raw) -> int:
+    """The byte that tells what JSON value it is."""
+    return memoryview(raw)[0]
+
+
+def is_empty(raw: Raw) -> bool:
+    """Whether there is nothing to hide."""
+    return len(memoryview(raw)) <= 4 and bytes(raw) in EMPTY
+
+
+def text_of(raw: Raw) -> str:
+    """A string's text, and the JSON text of anything else."""
+    return read_string(raw) if first_byte(raw) == QUOTE else str(raw, "utf-8")
+
+
+@dataclass(slots=True)
+class Node:
+    """One place: what is done to its value, what to values below, and what to a bare value standing where
+    an object with places below is due."""
+
+    children: dict[str, Node] = field(default_factory=dict)
+    treat: Treat | None = None
+    bare: Treat | None = None
+
+
+def grow(places: Iterable[tuple[str, Treat, Treat]]) -> Node:
+    """The tree of (path, treatment of the value, treatment of a bare value on the way to it)."""
+    root = Node()
+    for path, treat, bare in places:
+        node = root
+        for key in path.split("/"):
+            if node is not root:
+                node.bare = node.bare or bare
+            node = node.children.setdefault(key.replace("~1", "/").replace("~0", "~"), Node())
+        node.treat = treat
+    return root
+
+
+def walk(node: Node, raw: Raw, other: Named | None = None) -> Raw:
+    """The value with all places of the tree treated; lists are passed through. `other` treats fields that
+    no place names."""
+    if node.children:
+        kind = first_byte(raw)
+        if kind == BRACKET:
+            items = [walk(node, item, other) for item in read_list(raw)]
+            return write(items)
+        if kind == BRACE:
+            raw = _walk_object(node, raw, other)
+        elif node.bare is not None:
+            raw = node.bare(raw)
+    return raw if node.treat is None else node.treat(raw)
+
+
+def _walk_object(node: Node, raw: Raw, other: Named | None) -> Raw:
+    values = read_object(raw)
+    if other is None and node.children.keys().isdisjoint(values):
+        return raw
+    for key, value in values.items():
+        child = node.children.get(key)
+        if child is not None:
+            values[key] = walk(child, value, other)
+        elif other is not None:
+            values[key] = other(key, value)
+    return write(values)

@@ -1,0 +1,435 @@
+"""How a value of each kind is treated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from urllib.parse import unquote_plus
+
+import msgspec
+from msgspec import Raw
+
+from transforms.privacy.kinds import KINDS, KindError
+from transforms.privacy.names import EMAIL, OPAQUE_ID, PLAIN_KEY, kind_of, mentions, normalise
+from transforms.privacy.policy import Action, Policy
+from transforms.privacy.tree import (
+    BRACE,
+    BRACKET,
+    NULL,
+    QUOTE,
+    Node,
+    Treat,
+    first_byte,
+    grow,
+    is_empty,
+    read_list,
+    read_object,
+    text_of,
+    walk,
+    write,
+)
+
+USER_FIELDS = {
+    "id": "user_id",
+    "email": "whole",
+    "username": "whole",
+    "ip_address": "whole",
+    "name": "whole",
+    "geo": "geo",
+}
+CONTEXT_FIELDS = (
+    ("device/name", "name"),
+    ("device/id", "data"),
+    ("device/unique_identifier", "data"),
+    ("device/device_unique_identifier", "data"),
+    ("app/device_app_hash", "data"),
+    ("feedback/name", "name"),
+    ("response/data", "body"),
+)
+REQUEST_FIELDS = (
+    ("headers", "headers"),
+    ("cookies", "cookies"),
+    ("query", "query_string"),
+    ("query_string", "query_string"),
+    ("fragment", "query_string"),
+    ("data", "body"),
+    ("url", "url"),
+)
+COUNTRY = {"country_code", "country_name", "country"}
+COUNTRY_NAME = re.compile(r"[^\W\d_][\w .,'’()&-]{0,60}")
+KEPT_TAGS = {"release", "dist", "environment"}
+"""Tags that name no person, whatever they look like (`app@1.0.beta`), and that tables are joined by."""
+
+LABEL = re.compile(r"(id|email|username|ip|name):(.*)", re.DOTALL)
+TAG_QUERY = re.compile(r'([\w.:\[\]-]+?):"')
+URL_PARTS = re.compile(r"([?#])")
+LOGIN = re.compile(r"//[^/@]*@")
+
+
+class _Tag(msgspec.Struct, gc=False):
+    key: str
+    value: str | None = None
+
+
+_read_tags = msgspec.json.Decoder(list[_Tag]).decode
+
+
+@lru_cache(maxsize=4096)
+def kind_of_tag(key: str) -> str | None:
+    """The kind of a tag's value by its key; None = nothing personal by its name."""
+    plain = key.lower().removeprefix("sentry:")
+    if plain in KEPT_TAGS:
+        return None
+    if plain.startswith("user.geo"):
+        return None if plain.endswith("country_code") else "geo"
+    if plain == "user.id":
+        return "user_id"
+    return "data" if plain.startswith("user.") else kind_of(plain)
+
+
+class Values:
+    """Treats values by kind, under one policy. Every method of KINDS takes a value and its path
+    (`events/user/id`) and returns what may be written in its place."""
+
+    def __init__(self, policy: Policy, hash_text: Callable[[str], str], scrub: Treat | None = None) -> None:
+        self.policy = policy
+        self.hash = hash_text
+        self.scrub = scrub
+        self._strict = any(action != "keep" for action in policy.overrides.values())
+        self._trees: dict[str, Node] = {}
+
+    def treatment(self, kind: str, path: str) -> Treat | None:
+        """What to do with values of the kind at the path; None where they are simply kept.
+
+        Raises KindError.
+        """
+        found = KINDS.get(kind)
+        if found is None:
+            raise KindError(f"{path} is declared as {kind!r}, which is none of {', '.join(KINDS)}")
+        kept = all(self.policy.action(group, path) == "keep" for group in found.groups)
+        if kept and not found.always and not self._strict:
+            return None
+        return partial(getattr(self, found.method), path=path)
+
+    def tree(self, stream: str, places: Iterable[tuple[str, str]]) -> Node:
+        """The tree of (path, kind) pairs below a path. Raises KindError."""
+        grown = []
+        for path, kind in places:
+            here = f"{stream}/{path}"
+            treat = self.treatment(kind, here)
+            members = KINDS[kind].groups == ("members",)
+            bare: Treat = partial(self.member if members else self.whole, path=here)
+            if treat is not None:
+                grown.append((path, treat if self.scrub is None else _both(treat, self.scrub), bare))
+            elif self.scrub is not None:  # texts are scrubbed around what is kept
+                grown.append((path, _kept, _kept))
+        return grow(grown)
+
+    # -- whole values ----------------------------------------------------------------------------------
+
+    def hashed(self, raw: Raw, action: Action) -> Raw:
+        """The hash of a whole value of any JSON type, or null."""
+        if action == "keep" or is_empty(raw):
+            return raw
+        return NULL if action == "drop" else Raw(f'"{self.hash(text_of(raw))}"'.encode())
+
+    def whole(self, raw: Raw, path: str) -> Raw:
+        return self.hashed(raw, self.policy.action("users", path))
+
+    def secret(self, raw: Raw, path: str) -> Raw:
+        return raw if is_empty(raw) else NULL
+
+    def user_id(self, raw: Raw, path: str) -> Raw:
+        action = self.policy.override(path)
+        if action is None and OPAQUE_ID.fullmatch(text_of(raw)):
+            return raw
+        return self.hashed(raw, action or self.policy.users)
+
+    def label(self, raw: Raw, path: str) -> Raw:
+        """A user as Sentry writes one in a text: `email:a@b`. The prefix stays."""
+        found = LABEL.fullmatch(text_of(raw)) if first_byte(raw) == QUOTE else None
+        if found is None:
+            return self.user_id(raw, path)
+        prefix, value = found.groups()
+        here = f"{path}/{prefix}"
+        treated = self.user_id(write(value), here) if prefix == "id" else self.whole(write(value), here)
+        return NULL if treated is NULL else write(f"{prefix}:{text_of(treated)}")
+
+    def leaves(self, raw: Raw, action: Action, *, ids: bool = False) -> Raw:
+        """Free data with each string and number hashed, or null as a whole. With `ids`, opaque ones under
+        the key `id` stay."""
+        if action == "keep" or is_empty(raw):
+            return raw
+        if action == "drop":
+            return NULL
+        kind = first_byte(raw)
+        if kind == BRACE:
+            return write({self.key(k): self._leaf(k, v, ids=ids) for k, v in read_object(raw).items()})
+        if kind == BRACKET:
+            return write([self.leaves(item, action, ids=ids) for item in read_list(raw)])
+        return raw if kind in b"tf" else self.hashed(raw, action)
+
+    def _leaf(self, key: str, raw: Raw, *, ids: bool) -> Raw:
+        if kind_of(key) == "secret" and first_byte(raw) not in b"tf":
+            return self.secret(raw, "")
+        if ids and key == "id" and OPAQUE_ID.fullmatch(text_of(raw)):
+            return raw
+        return self.leaves(raw, "hash", ids=ids)
+
+    def key(self, key: str) -> str:
+        """A key of free data: names of fields stay, others are data themselves."""
+        return key if PLAIN_KEY.fullmatch(key) else self.hash(key)
+
+    # -- users and members -----------------------------------------------------------------------------
+
+    def data(self, raw: Raw, path: str) -> Raw:
+        return self.leaves(raw, self.policy.action("users", path))
+
+    def member(self, raw: Raw, path: str) -> Raw:
+        action = self.policy.action("members", path)
+        return self.leaves(raw, action, ids=True) if first_byte(raw) in b"{[" else self.hashed(raw, action)
+
+    def user(self, raw: Raw, path: str) -> Raw:
+        kind = first_byte(raw)
+        if kind == BRACKET:
+            return write([self.user(item, path) for item in read_list(raw)])
+        if kind != BRACE:
+            return self.label(raw, path)
+        return write({k: self._user_field(k, v, f"{path}/{k}") for k, v in read_object(raw).items()})
+
+    def _user_field(self, key: str, raw: Raw, path: str) -> Raw:
+        treat: Callable[[Raw, str], Raw] = getattr(self, USER_FIELDS.get(key, "data"))
+        return treat(raw, path)
+
+    def geo(self, raw: Raw, path: str) -> Raw:
+        if self.policy.action("users", path) == "keep" or is_empty(raw):
+            return raw
+        kind = first_byte(raw)
+        if kind == BRACKET:
+            return write([self.geo(item, path) for item in read_list(raw)])
+        if kind != BRACE:
+            return NULL
+        return write({self.key(k): v if _is_country(k, v) else NULL for k, v in read_object(raw).items()})
+
+    # -- tags ------------------------------------------------------------------------------------------
+
+    def tags(self, raw: Raw, path: str) -> Raw:
+        kind = first_byte(raw)
+        if kind == BRACE:
+            return write({k: self.tag(k, v, path) for k, v in read_object(raw).items()})
+        if kind != BRACKET:
+            return self.whole(raw, path)
+        items = read_list(raw)
+        harmless = self._harmless(raw, len(items))
+        return write([t if i in harmless else self._tag_item(t, path) for i, t in enumerate(items)])
+
+    def _harmless(self, raw: Raw, count: int) -> set[int]:
+        """Places of tags that need no look, found in one pass; none where anything is out of the ordinary."""
+        data = bytes(raw)
+        if self._strict or b"\\" in data or data.count(b'"key"') != count or data.count(b'"value"') != count:
+            return set()
+        try:
+            tags = _read_tags(data)
+        except msgspec.ValidationError:
+            return set()
+        return {i for i, t in enumerate(tags) if kind_of_tag(t.key) is None and "@" not in (t.value or "")}
+
+    def _tag_item(self, raw: Raw, path: str) -> Raw:
+        if first_byte(raw) == BRACKET:
+            pair = read_list(raw)
+            if len(pair) == 2 and first_byte(pair[0]) == QUOTE:
+                return write([pair[0], self.tag(text_of(pair[0]), pair[1], path)])
+        if first_byte(raw) != BRACE:
+            return self.data(raw, path)
+        values = read_object(raw)
+        named = values.get("key", NULL)
+        key = text_of(named) if first_byte(named) == QUOTE else None
+        value = values.get("value", NULL)
+        treated = self.data(value, path) if key is None else self.tag(key, value, path)
+        if key is not None and kind_of_tag(key) is None and treated == value:
+            return write(values)
+        for name, field in values.items():
+            if name == "value":
+                values[name] = treated
+            elif name == "query":
+                values[name] = _tag_query(field, treated)
+            elif name != "key" and bytes(treated) != bytes(value):
+                values[name] = self.data(field, path)
+        return write(values)
+
+    def tag(self, key: str, raw: Raw, path: str) -> Raw:
+        """The value of one tag."""
+        here = f"{path}/{key}"
+        override = self.policy.override(here)
+        if override is not None and key not in ("user", "sentry:user"):
+            return self.hashed(raw, override)
+        kind = kind_of_tag(key)
+        if kind == "user":
+            return self.label(raw, here)
+        if kind is None:
+            is_address = first_byte(raw) == QUOTE and EMAIL.fullmatch(text_of(raw))
+            return self.whole(raw, here) if is_address and key.lower() not in KEPT_TAGS else raw
+        return self.of_kind(kind, raw, here)
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def url(self, raw: Raw, path: str) -> Raw:
+        if first_byte(raw) != QUOTE:
+            return self.free(raw, path)
+        text = text_of(raw)
+        action = self.policy.action("requests", path)
+        base, *parts = URL_PARTS.split(text)  # the base, then marks and what follows them in turn
+        made = LOGIN.sub("//", base, count=1)
+        if action != "drop":
+            made += "".join(part if part in "?#" else self._query_text(part, action) for part in parts)
+        return raw if made == text else write(made)
+
+    def query_string(self, raw: Raw, path: str) -> Raw:
+        action = self.policy.action("requests", path)
+        kind = first_byte(raw)
+        if is_empty(raw):
+            return raw
+        if action == "drop":
+            return NULL
+        if kind == QUOTE:
+            return write(self._query_text(text_of(raw), action))
+        if action == "keep":
+            return self.free(raw, path)
+        if kind == BRACKET:
+            return write([self._query_pair(item) for item in read_list(raw)])
+        return self.leaves(raw, action)
+
+    def _query_pair(self, raw: Raw) -> Raw:
+        pair = read_list(raw) if first_byte(raw) == BRACKET else []
+        if len(pair) != 2 or first_byte(pair[0]) != QUOTE:
+            return self.leaves(raw, "hash")
+        key = text_of(pair[0])
+        return write([self.key(key), self._leaf(key, pair[1], ids=False)])
+
+    def _query_text(self, text: str, action: Action) -> str:
+        """`a=1&b=2` with its values hashed as they are meant, so that they equal the same value elsewhere."""
+        made = []
+        for part in text.split("&"):
+            key, equals, value = part.partition("=")
+            name = unquote_plus(key)
+            if kind_of(name) == "secret":
+                made.append(key + equals)
+            elif action == "keep" or not part:
+                made.append(part)
+            elif equals:
+                made.append(self.key(name) + equals + (value and self.hash(unquote_plus(value))))
+            else:
+                made.append(self.hash(name))
+        return "&".join(made)
+
+    def body(self, raw: Raw, path: str) -> Raw:
+        action = self.policy.action("requests", path)
+        return self.free(raw, path) if action == "keep" else self.leaves(raw, action)
+
+    def headers(self, raw: Raw, path: str) -> Raw:
+        kind = first_byte(raw)
+        if kind == BRACE:
+            return write({k: self._header(k, v, path) for k, v in read_object(raw).items()})
+        if kind != BRACKET:
+            return self.secret(raw, path)
+        return write([self._header_item(item, path) for item in read_list(raw)])
+
+    def _header_item(self, raw: Raw, path: str) -> Raw:
+        pair = read_list(raw) if first_byte(raw) == BRACKET else []
+        if len(pair) != 2 or first_byte(pair[0]) != QUOTE:
+            return self.secret(raw, path)
+        return write([pair[0], self._header(text_of(pair[0]), pair[1], path)])
+
+    def _header(self, name: str, raw: Raw, path: str) -> Raw:
+        here = f"{path}/{name.lower()}"
+        kind = kind_of(name)
+        plain = normalise(name)
+        if kind == "secret" or "signature" in plain or ("auth" in plain and "authority" not in plain):
+            return self.secret(raw, here)
+        if plain in ("forwarded", "via", "from") or kind == "data":
+            return raw if self.policy.action("users", here) == "keep" else self.secret(raw, here)
+        return self.named(name.lower(), raw, path)
+
+    # -- free data -------------------------------------------------------------------------------------
+
+    def of_kind(self, kind: str, raw: Raw, path: str) -> Raw:
+        """A value in free data whose name makes it one of a kind."""
+        if kind == "secret" and first_byte(raw) in b"tf":  # such as "has_password": true
+            return raw
+        treat: Callable[[Raw, str], Raw] = getattr(self, KINDS[kind].method)
+        return treat(raw, path)
+
+    def named(self, key: str, raw: Raw, path: str) -> Raw:
+        """A field of free data."""
+        here = f"{path}/{key}"
+        kind = kind_of(key)
+        override = self.policy.override(here)
+        if override is not None and kind != "secret":
+            return self.hashed(raw, override)
+        return self.free(raw, here) if kind is None else self.of_kind(kind, raw, here)
+
+    def free(self, raw: Raw, path: str) -> Raw:
+        kind = first_byte(raw)
+        if kind == QUOTE:
+            is_address = mentions(bytes(raw)) and EMAIL.fullmatch(text_of(raw))
+            return self.whole(raw, path) if is_address else raw
+        if kind not in b"{[" or not (self._strict or mentions(bytes(raw))):
+            return raw
+        if kind == BRACE:
+            return write({k: self.named(k, v, path) for k, v in read_object(raw).items()})
+        items = read_list(raw)
+        if len(items) == 2 and first_byte(items[0]) == QUOTE:  # a pair of name and value
+            return write([self.free(items[0], path), self.named(text_of(items[0]), items[1], path)])
+        return write([self.free(item, path) for item in items])
+
+    def contexts(self, raw: Raw, path: str) -> Raw:
+        return self.within(CONTEXT_FIELDS, raw, path)
+
+    def entries(self, raw: Raw, path: str) -> Raw:
+        kind = first_byte(raw)
+        if kind == BRACKET:
+            return write([self.entries(item, path) for item in read_list(raw)])
+        if kind != BRACE:
+            return self.whole(raw, path)
+        values = read_object(raw)
+        named = values.get("type", NULL)
+        type_ = text_of(named).lower() if first_byte(named) == QUOTE else ""
+        here = f"{path}/{type_}"
+        for key, value in values.items():
+            if key == "data" and type_ == "request":
+                values[key] = self.within(REQUEST_FIELDS, value, here)
+            else:
+                values[key] = self.free(value, here)
+        return write(values)
+
+    def within(self, places: tuple[tuple[str, str], ...], raw: Raw, path: str) -> Raw:
+        """Free data with some places of known kind."""
+        tree = self._trees.get(path)
+        if tree is None:
+            tree = self._trees[path] = self.tree(path, places)
+        return walk(tree, raw, partial(self.named, path=path))
+
+
+def _both(first: Treat, then: Treat) -> Treat:
+    return lambda raw: then(first(raw))
+
+
+def _kept(raw: Raw) -> Raw:
+    return raw
+
+
+def _is_country(key: str, raw: Raw) -> bool:
+    return key in COUNTRY and first_byte(raw) == QUOTE and bool(COUNTRY_NAME.fullmatch(text_of(raw)))
+
+
+def _tag_query(query: Raw, treated: Raw) -> Raw:
+    """The search text of a tag (`user.id:"42"`), said again with what its value became."""
+    found = TAG_QUERY.match(text_of(query)) if first_byte(query) == QUOTE else None
+    if found is None or first_byte(treated) != QUOTE:
+        return query if is_empty(query) else NULL
+    value = text_of(treated)
+    label = LABEL.fullmatch(value)
+    if found[1].startswith("user.") and label is not None:
+        value = label[2]
+    return write(f'{found[1]}:"{value}"')
