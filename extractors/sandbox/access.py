@@ -7,7 +7,7 @@ from .model import Project
 from .world import World
 
 
-class Moved(ApiError):
+class MovedError(ApiError):
     """The 302 a renamed project answers with."""
 
     def __init__(self, location: str, slug: str) -> None:
@@ -35,7 +35,7 @@ def one_project(world: World, slug_or_id: str, path: str, query: Query) -> Proje
         location = path.replace(f"/{slug_or_id}/", f"/{moved.slug}/", 1) + (
             f"?{query.raw}" if query.raw else ""
         )
-        raise Moved(location, moved.slug)
+        raise MovedError(location, moved.slug)
     if project.gone:
         raise not_found()
     if project.refused:

@@ -162,13 +162,11 @@ def link_header(
     """Both entries, always; the stop signal is `results`, and the host is the one in the settings."""
     rest = urlencode([pair for pair in query.pairs if pair[0] != "cursor"])
     url = f"{base}{path}?{rest}&cursor="
-    return (
-        b"link",
-        (
-            f'<{url}{previous[0]}>; rel="previous"; results="{str(previous[1]).lower()}"; cursor="{previous[0]}", '
-            f'<{url}{following[0]}>; rel="next"; results="{str(following[1]).lower()}"; cursor="{following[0]}"'
-        ).encode("ascii", "xmlcharrefreplace"),
-    )
+    entries = [
+        f'<{url}{cursor}>; rel="{name}"; results="{str(results).lower()}"; cursor="{cursor}"'
+        for name, (cursor, results) in (("previous", previous), ("next", following))
+    ]
+    return (b"link", ", ".join(entries).encode("ascii", "xmlcharrefreplace"))
 
 
 def page_by_number(

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from .answers import HTML, TEXT, ApiError, Query, Response, encode, error, internal_error, not_found
@@ -185,7 +185,7 @@ class App:
             "sessions": ("sessions", self.health.sessions),
             "events": ("discover", self.discover.table),
         }
-        name, view = "default", _unknown
+        name, view = "default", cast(View, _unknown)
         if not rest:
             view = self.lists.one_organization
         elif len(rest) == 1 and rest[0] in one:
@@ -201,10 +201,10 @@ class App:
 
     def _project_route(self, parts: list[str]) -> tuple[str, View]:
         organization, slug, rest = parts[0], parts[1], parts[2:]
-        name, view = "default", _unknown
+        name, view = "default", cast(View, _unknown)
         if not rest:
             view = lambda path, query: self.lists.one(path, query, slug)  # noqa: E731
-        elif rest == ["issues"] or rest == ["groups"]:
+        elif rest in (["issues"], ["groups"]):
             name, view = "project-issues", lambda path, query: self.issues.project_list(path, query, slug)
         elif rest == ["events"]:
             name, view = "project-events", lambda path, query: self.events.of_project(path, query, slug)
@@ -241,7 +241,12 @@ class App:
         parts = path.strip("/").split("/")
         try:
             if parts == ["_sandbox", "night"] and method == "POST":
-                return Response(200, encode({"happened": self.pass_night(int(query.get("nights") or 1))}))
+                return Response(
+                    200,
+                    encode(
+                        {"happened": self.pass_night(int(query.get("nights") or 1), quiet="quiet" in query)}
+                    ),
+                )
             if parts == ["_sandbox", "lose"] and method == "POST":
                 how: dict[str, Any] = {
                     key: int(v) if v.isdigit() else v for key, v in query.pairs if key != "what"
@@ -259,9 +264,9 @@ class App:
             return Response(400, encode({"detail": str(problem)}))
         return Response(404, b"", [HTML])
 
-    def pass_night(self, nights: int = 1) -> list[str]:
+    def pass_night(self, nights: int = 1, *, quiet: bool = False) -> list[str]:
         with self.world.lock:
-            return [line for _ in range(nights) for line in self.nights.one()]
+            return [line for _ in range(nights) for line in self.nights.one(quiet=quiet)]
 
     def lose(self, what: str, how: dict[str, Any]) -> str:
         with self.world.lock:

@@ -9,7 +9,7 @@ from . import content
 from .model import Event, Issue, Member, Project, Release, Team
 from .options import SandboxOptions
 from .rhythm import DAY_MS, HOUR_MS, moments, pick_release
-from .states import dress_issue
+from .states import age_states, dress_issue
 from .world import World, index_issue, note_release, to_ms
 
 MOBILE = ("java", "cocoa")
@@ -34,6 +34,7 @@ def build_world(options: SandboxOptions) -> World:
             _make_ghosts(world, rng)
     else:
         _make_people(world, rng)
+    age_states(world, list(world.issues.values()))
     world.settle()
     return world
 
@@ -280,6 +281,7 @@ def new_event(
     issue: Issue,
     ts_ms: int,
     rng: random.Random,
+    *,
     received_ms: int | None = None,
     created: list[int] | None = None,
 ) -> Event:
@@ -294,10 +296,10 @@ def new_event(
     dates = created if created is not None else [release.created_ms for release in releases]
     pick = rand()
     return Event(
-        event_id=f"{rng.getrandbits(128):032x}",
-        project=project,
-        issue=issue,
-        ts_ms=ts_ms,
+        f"{rng.getrandbits(128):032x}",
+        project,
+        issue,
+        ts_ms,
         received_ms=max(received_ms, ts_ms),
         kind=issue.kind,
         level=issue.level,
@@ -387,10 +389,10 @@ def new_transaction(
 ) -> Event:
     pick = rng.random()
     return Event(
-        event_id=f"{rng.getrandbits(128):032x}",
-        project=project,
-        issue=None,
-        ts_ms=ts_ms,
+        f"{rng.getrandbits(128):032x}",
+        project,
+        None,
+        ts_ms,
         received_ms=ts_ms + 400,
         kind="transaction",
         level="info",

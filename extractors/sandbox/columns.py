@@ -35,7 +35,8 @@ TYPES: dict[str, tuple[str, str | None]] = {
 }
 TAG_NAMES = (
     "browser", "browser.name", "device", "device.class", "handled", "level", "logger", "os", "release",
-    "server_name", "transaction", "url", "user", "environment", "Customer", "customer", "empty", "emoji", "nul",
+    "server_name", "transaction", "url", "user", "environment", "Customer", "customer", "empty", "emoji",
+    "nul",
 )  # fmt: skip
 
 

@@ -28,6 +28,9 @@ _DATASETS = (
 _TERM = re.compile(r"^(!?)(tags\[[^\]]+\]|[\w.]+):(>=|<=|>|<|)(.*)$", re.S)
 
 
+Test = Callable[[Event], bool]
+
+
 class Discover:
     def __init__(self, world: World, base: str, events: Events) -> None:
         self.world = world
@@ -75,12 +78,13 @@ class Discover:
             ]
             rows = self._grouped(events, fields, sorts, high - low) if grouped else self._plain(events, sorts)
             self._kept[key] = rows
+        plain: list[Any] = rows
         part, previous, following = page_by_offset(len(rows), query, per_page)
         if grouped:
             data = rows[part]
         else:
             getters = [(name, self.columns.column(name)) for name in [*fields, *extra]]
-            data = [{name: getter(event) for name, getter in getters} for event in rows[part]]
+            data = [{name: getter(event) for name, getter in getters} for event in plain[part]]
         body = {"data": data, "meta": self._meta([*fields, *extra], dataset)}
         links = [] if "noPagination" in query else [link_header(self.base, path, query, previous, following)]
         return ok(body, links, cacheable=not window.relative or not window.given)
@@ -164,28 +168,30 @@ class Discover:
 
     # --- the query
 
-    def _tests(self, text: str) -> list[Callable[[Event], bool]]:
-        tests: list[Callable[[Event], bool]] = []
+    def _tests(self, text: str) -> list[Test]:
+        tests: list[Test] = []
         position = 0
         for token in split_query(text):
             match = _TERM.match(token)
             if token in ("OR", "AND") or token[:1] in "()" or (match is None and ":" in token):
                 raise error(
                     400,
-                    f"Parse error at '{token[:12]}' (column {position + 1}). This is commonly caused by unmatched "
-                    "parentheses. Enclose any text in double quotes.",
+                    f"Parse error at '{token[:12]}' (column {position + 1}). This is commonly caused by "
+                    "unmatched parentheses. Enclose any text in double quotes.",
                 )
             position += len(token) + 1
             if match is None:
-                word = token.lower()
-                message = self.columns.getters["message"]
-                tests.append(lambda event, w=word: w in message(event).lower())  # type: ignore[misc]
+                tests.append(self._contains(token.lower()))
                 continue
             test = self._term(match[2], match[3], match[4])
-            tests.append((lambda event, t=test: not t(event)) if match[1] else test)  # type: ignore[misc]
+            tests.append(_negated(test) if match[1] else test)
         return tests
 
-    def _term(self, name: str, operator: str, value: str) -> Callable[[Event], bool]:
+    def _contains(self, word: str) -> Test:
+        message = self.columns.getters["message"]
+        return lambda event: word in message(event).lower()
+
+    def _term(self, name: str, operator: str, value: str) -> Test:
         if name == "has":
             present = self.columns.column(value)
             return lambda event: present(event) not in (None, "")
@@ -229,7 +235,11 @@ class Discover:
         return equal
 
 
-def _compare(getter: Getter, operator: str, limit: float) -> Callable[[Event], bool]:
+def _negated(test: Test) -> Test:
+    return lambda event: not test(event)
+
+
+def _compare(getter: Getter, operator: str, limit: float) -> Test:
     def test(event: Event) -> bool:
         value = getter(event)
         if not isinstance(value, int | float):

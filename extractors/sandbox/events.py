@@ -202,14 +202,7 @@ class Events:
         return stored(self.world, window)
 
     def _answer(
-        self,
-        path: str,
-        query: Query,
-        rows: Sequence[Event],
-        total: int,
-        full: bool,
-        pages: Any,
-        cacheable: bool,
+        self, path: str, query: Query, rows: Sequence[Event], pages: Any, *, full: bool, cacheable: bool
     ) -> Response:
         _, previous, following = pages
         if full:
@@ -250,17 +243,16 @@ class Events:
             world.version += 1
             moved = slice(pages[0].start + per_page, pages[0].stop + per_page)
             following = (f"0:{moved.stop}:0", len(events) > moved.stop)
-            return self._answer(
-                path, query, list(events[moved]), 0, full, (moved, pages[1], following), False
-            )
-        return self._answer(path, query, list(events[pages[0]]), len(events), full, pages, steady)
+            pages = (moved, pages[1], following)
+            return self._answer(path, query, events[moved], pages, full=full, cacheable=False)
+        return self._answer(path, query, events[pages[0]], pages, full=full, cacheable=steady)
 
     def _per_page(self, query: Query, full: bool) -> int:
         per_page = read_per_page(query)
         return min(per_page, FULL_PAGE) if full and self.world.options.modern else per_page
 
     def of_issue(self, path: str, query: Query, issue: Issue) -> Response:
-        """Ordered by time alone: equals come in any order, which here is by a digit in the middle of the id."""
+        """Ordered by time alone: equals come in any order, here by the middle of the id."""
         world = self.world
         full = self._full(query)
         per_page = self._per_page(query, full)
@@ -280,7 +272,7 @@ class Events:
         ]
         events.sort(key=lambda event: (-(event.ts_ms // 1000), event.event_id[16:]))
         pages = page_by_offset(len(events), query, per_page)
-        return self._answer(path, query, events[pages[0]], len(events), full, pages, False)
+        return self._answer(path, query, events[pages[0]], pages, full=full, cacheable=False)
 
     # --- one event
 

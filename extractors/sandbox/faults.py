@@ -13,7 +13,10 @@ _HTML_502 = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
 )
-_HTML_200 = b"<!doctype html><html><head><title>Sign in</title></head><body><form>Sign in to go on</form></body></html>"
+_HTML_200 = (
+    b"<!doctype html><html><head><title>Sign in</title></head>"
+    b"<body><form>Sign in to go on</form></body></html>"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from .access import chosen_environments, chosen_projects
 from .answers import Query, Response, error, iso_seconds, link_header, ok, page_by_offset
 from .intervals import Buckets, kept_hours, read_buckets
 from .losses import active, use
+from .model import Project
 from .search import split_query
-from .series import STATUSES, Sessions, together
+from .series import STATUSES, Sessions, SessionSeries, together
 from .world import World
 
 POINT_LIMIT = 10_000
@@ -50,6 +52,43 @@ class Tally:
         return together(self.largest[status], self.people[status])
 
 
+Tallies = dict[tuple[Any, ...], tuple[Tally, dict[int, Tally]]]
+Group = tuple[tuple[Any, ...], Tally, dict[int, Tally]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question to the endpoint, checked."""
+
+    fields: list[str]
+    groups: list[str]
+    filters: dict[str, set[str]]
+    projects: list[Project]
+    environments: set[str | None] | None
+    buckets: Buckets
+    with_series: bool
+    per_page: int
+    paged: bool
+
+    @property
+    def base_groups(self) -> list[str]:
+        return [name for name in self.groups if name != "session.status"]
+
+    def wants(self, project: Project, series: SessionSeries) -> bool:
+        values = {"project": project.slug, "environment": series.environment, "release": series.release}
+        if self.environments is not None and series.environment not in self.environments:
+            return False
+        return all(name not in self.filters or value in self.filters[name] for name, value in values.items())
+
+    def key(self, project: Project, series: SessionSeries) -> tuple[Any, ...]:
+        values = {
+            "project": project.project_id,
+            "release": series.release,
+            "environment": series.environment,
+        }
+        return tuple(values[name] for name in self.base_groups)
+
+
 class Health:
     def __init__(self, world: World, base: str, sessions: Sessions) -> None:
         self.world = world
@@ -61,7 +100,29 @@ class Health:
         return STATUSES if self.world.options.modern else STATUSES[:4]
 
     def sessions(self, path: str, query: Query) -> Response:
-        world = self.world
+        asked = self._read(query)
+        tallies: Tallies = {}
+        low, high = kept_hours(self.world, asked.buckets)
+        for project in asked.projects:
+            for series, hour, at in self.series.rows(project, low, high):
+                if not asked.wants(project, series):
+                    continue
+                key = asked.key(project, series)
+                if key not in tallies:
+                    tallies[key] = (Tally(), {})
+                total, by_bucket = tallies[key]
+                total.add(series.figures, at)
+                by_bucket.setdefault(asked.buckets.index(hour), Tally()).add(series.figures, at)
+        ordered = self._ordered(query, asked, tallies)
+        if asked.base_groups and len(ordered) > 1 and (loss := active(self.world, "group")):
+            use(loss)
+            ordered.pop(int(loss.get("position", 0)) % len(ordered))
+        body, link = self._page(path, query, asked, ordered)
+        return ok(body, [link], cacheable=not asked.buckets.relative and not self.world.losses)
+
+    # --- reading the question
+
+    def _read(self, query: Query) -> Asked:
         fields = query.all("field")
         if not fields:
             raise error(400, 'Request is missing a "field"')
@@ -72,50 +133,17 @@ class Health:
             if name not in GROUPS:
                 raise error(400, f"'{name}' is not a valid groupBy")
         filters = self._read_query(query.get("query") or "")
-        if any(_RATE.match(name) for name in fields) and (
-            "session.status" in groups or "session.status" in filters
-        ):
+        by_status = "session.status" in groups or "session.status" in filters
+        if by_status and any(_RATE.match(name) for name in fields):
             raise error(400, "Cannot group field by session.status")
-        projects = chosen_projects(world, query)
+        projects = chosen_projects(self.world, query)
         if not projects:
             raise error(400, "No projects available")
-        environments = chosen_environments(world, query)
-        buckets = read_buckets(world, query)
+        environments = chosen_environments(self.world, query)
+        buckets = read_buckets(self.world, query)
         with_series = query.get("includeSeries", "1") != "0"
-        points = buckets.count if with_series else 1
-        per_page, paged = self._per_page(query, points)
-        low, high = kept_hours(world, buckets)
-        tallies: dict[tuple[Any, ...], tuple[Tally, dict[int, Tally]]] = {}
-        base_groups = [name for name in groups if name != "session.status"]
-        for project in projects:
-            if "project" in filters and project.slug not in filters["project"]:
-                continue
-            for series, hour, at in self.series.rows(project, low, high):
-                if environments is not None and series.environment not in environments:
-                    continue
-                if "environment" in filters and series.environment not in filters["environment"]:
-                    continue
-                if "release" in filters and series.release not in filters["release"]:
-                    continue
-                values = {
-                    "project": project.project_id, "release": series.release, "environment": series.environment
-                }  # fmt: skip
-                key = tuple(values[name] for name in base_groups)
-                if key not in tallies:
-                    tallies[key] = (Tally(), {})
-                total, by_bucket = tallies[key]
-                total.add(series.figures, at)
-                by_bucket.setdefault(buckets.index(hour), Tally()).add(series.figures, at)
-        ordered = self._ordered(query, fields, tallies)
-        if base_groups and len(ordered) > 1 and (loss := active(world, "group")):
-            use(loss)
-            ordered.pop(int(loss.get("position", 0)) % len(ordered))
-        body, link = self._page(
-            path, query, fields, groups, filters, buckets, ordered, per_page, paged, with_series
-        )
-        return ok(body, [link], cacheable=not buckets.relative and not world.losses)
-
-    # --- reading the question
+        per_page, paged = self._per_page(query, buckets.count if with_series else 1)
+        return Asked(fields, groups, filters, projects, environments, buckets, with_series, per_page, paged)
 
     def _check_field(self, name: str) -> None:
         if name in ("sum(session)", "count_unique(user)", "anr_rate()", "foreground_anr_rate()"):
@@ -137,7 +165,7 @@ class Health:
         return filters
 
     def _per_page(self, query: Query, points: int) -> tuple[int, bool]:
-        """Without per_page the server takes the top groups that fit; with one, groups times intervals must."""
+        """Without per_page the server takes the top groups that fit; with one, all of them must."""
         text = query.get("per_page")
         if not text:
             return max(1, POINT_LIMIT // max(1, points)), False
@@ -151,97 +179,79 @@ class Health:
             raise error(
                 400,
                 f"Requested interval of {query.get('interval', '1h')} with statsPeriod of "
-                f"{query.get('statsPeriod', 'this length')} is too granular for a per_page of {number} elements. "
-                "Increase your interval, decrease your statsPeriod, or decrease your per_page parameter.",
+                f"{query.get('statsPeriod', 'this length')} is too granular for a per_page of "
+                f"{number} elements. Increase your interval, decrease your statsPeriod, "
+                "or decrease your per_page parameter.",
             )
         return max(1, number), True
 
     # --- answering
 
-    def _ordered(
-        self, query: Query, fields: list[str], tallies: dict[tuple[Any, ...], tuple[Tally, dict[int, Tally]]]
-    ) -> list[tuple[tuple[Any, ...], Tally, dict[int, Tally]]]:
+    def _ordered(self, query: Query, asked: Asked, tallies: Tallies) -> list[Group]:
         order = query.get("orderBy")
-        name = "sum(session)" if "sum(session)" in fields else fields[0]
+        name = "sum(session)" if "sum(session)" in asked.fields else asked.fields[0]
         down = True
         if order:
             down = order.startswith("-")
             name = order.lstrip("-")
-            if name not in fields and name != "release.timestamp":
+            if name not in asked.fields and name != "release.timestamp":
                 raise error(400, "'orderBy' must be one of the provided fields")
-            if "session.status" in query.all("groupBy"):
+            if "session.status" in asked.groups:
                 raise error(400, "Cannot use 'orderBy' when grouping by sessions.status")
-        rows = [(key, total, by_bucket) for key, (total, by_bucket) in tallies.items()]
 
-        def rank(row: tuple[tuple[Any, ...], Tally, dict[int, Tally]]) -> tuple[Any, ...]:
+        def rank(row: Group) -> tuple[float, str]:
             value = self._value(name, row[1], None) if name != "release.timestamp" else 0
             return (-(value or 0) if down else (value or 0), repr(row[0]))
 
-        return sorted(rows, key=rank)
+        return sorted(((key, total, by_bucket) for key, (total, by_bucket) in tallies.items()), key=rank)
 
     def _page(
-        self,
-        path: str,
-        query: Query,
-        fields: list[str],
-        groups: list[str],
-        filters: dict[str, set[str]],
-        buckets: Buckets,
-        ordered: list[tuple[tuple[Any, ...], Tally, dict[int, Tally]]],
-        per_page: int,
-        paged: bool,
-        with_series: bool,
+        self, path: str, query: Query, asked: Asked, ordered: list[Group]
     ) -> tuple[dict[str, Any], tuple[bytes, bytes]]:
-        if paged:
-            part, previous, following = page_by_offset(len(ordered), query, per_page)
+        if asked.paged:
+            part, previous, following = page_by_offset(len(ordered), query, asked.per_page)
             chosen = ordered[part]
         else:
             # What does not fit is left out, and paging, which counts to 5000, sees no reason to go on.
-            chosen = ordered[:per_page]
+            chosen = ordered[: asked.per_page]
             previous, following = ("0:0:1", False), (f"0:{PAGE}:0", False)
+        explode = "session.status" in asked.groups
+        wanted = asked.filters.get("session.status")
         rows: list[dict[str, Any]] = []
-        explode = "session.status" in groups
-        wanted = filters.get("session.status")
-        for key, total, by_bucket in chosen:
-            base = dict(zip((g for g in groups if g != "session.status"), key, strict=True))
-            if explode or wanted:
-                for index, status in enumerate(self.statuses):
-                    if wanted is None or status in wanted:
-                        by = {**base, "session.status": status} if explode else base
-                        rows.append(self._row(by, fields, total, by_bucket, buckets, index, with_series))
-            else:
-                rows.append(self._row(base, fields, total, by_bucket, buckets, None, with_series))
-        if paged and explode and len(rows) != per_page + 1:
+        for group in chosen:
+            base = dict(zip(asked.base_groups, group[0], strict=True))
+            if not explode and not wanted:
+                rows.append(self._row(base, asked, group, None))
+                continue
+            for index, status in enumerate(self.statuses):
+                if wanted is None or status in wanted:
+                    by = {**base, "session.status": status} if explode else base
+                    rows.append(self._row(by, asked, group, index))
+        if asked.paged and explode and len(rows) != asked.per_page + 1:
             # More groups are looked for after each has become one row per status: the test never holds.
             following = (following[0], False)
         body: dict[str, Any] = {
-            "start": iso_seconds(buckets.start) + "Z",
-            "end": iso_seconds(buckets.shown_end) + "Z",
+            "start": iso_seconds(asked.buckets.start) + "Z",
+            "end": iso_seconds(asked.buckets.shown_end) + "Z",
             "query": query.get("query") or "",
-            "intervals": buckets.names(),
+            "intervals": asked.buckets.names(),
             "groups": rows,
         }
         return body, link_header(self.base, path, query, previous, following)
 
-    def _row(
-        self,
-        by: dict[str, Any],
-        fields: list[str],
-        total: Tally,
-        by_bucket: dict[int, Tally],
-        buckets: Buckets,
-        status: int | None,
-        with_series: bool,
-    ) -> dict[str, Any]:
+    def _row(self, by: dict[str, Any], asked: Asked, group: Group, status: int | None) -> dict[str, Any]:
+        _, total, by_bucket = group
         row: dict[str, Any] = {
             "by": by,
-            "totals": {name: self._value(name, total, status) for name in fields},
+            "totals": {name: self._value(name, total, status) for name in asked.fields},
         }
-        if with_series:
+        if asked.with_series:
             nothing = Tally()
             row["series"] = {
-                name: [self._value(name, by_bucket.get(i, nothing), status) for i in range(buckets.count)]
-                for name in fields
+                name: [
+                    self._value(name, by_bucket.get(i, nothing), status) for i in range(asked.buckets.count)
+                ]
+                for name in asked.fields
             }
         return row
 

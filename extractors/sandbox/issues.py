@@ -158,12 +158,13 @@ class Issues:
         users = set(issue.users[low:high])
         users.discard(None)
         return (
-            f'"count":"{high - low}","userCount":{len(users)},"firstSeen":"{iso_seconds(issue.seconds[low])}Z",'
+            f'"count":"{high - low}","userCount":{len(users)},'
+            f'"firstSeen":"{iso_seconds(issue.seconds[low])}Z",'
             f'"lastSeen":"{iso_seconds(issue.seconds[high - 1])}Z"'
         ).encode()
 
     def lifetime(self, issue: Issue) -> tuple[int, int, int, int | None]:
-        """(count, users, first seen ms, last seen s): the totals from one database, the rest from the other."""
+        """(count, users, first seen ms, last seen s): totals from one database, the rest from another."""
         low = bisect_left(issue.seconds, self.world.cutoff_ms // 1000)
         users = set(issue.users[low:])
         users.discard(None)
@@ -220,7 +221,7 @@ class Issues:
         environments = chosen_environments(world, query)
         if text is None:
             text = search.DEFAULT_QUERY[world.options.age]
-        found = self._search(projects, text, low, high, environments, sort)
+        found = self._search(projects, text, low, high, environments=environments, sort=sort)
         found, cut = lossy(world, "issues", found)
         part, previous, following = page_by_score([candidate.score for candidate in found], query, limit)
         if limit < 0:
@@ -255,8 +256,9 @@ class Issues:
         text: str,
         low: int,
         high: int,
-        environments: set[str | None] | None,
-        sort: str,
+        *,
+        environments: set[str | None] | None = None,
+        sort: str = "date",
     ) -> list[search.Found]:
         ids = tuple(project.project_id for project in projects)
         names = tuple(sorted(name or "" for name in environments)) if environments is not None else None
@@ -264,7 +266,7 @@ class Issues:
         found = self._searches.get(key)
         if found is None or ":-" in text or ":+" in text:
             terms = search.parse(self.world, text)
-            found = search.find(self.world, projects, terms, low, high, environments, sort)
+            found = search.find(self.world, projects, terms, low, high, environments=environments, sort=sort)
             if len(self._searches) > 200:
                 self._searches.clear()
             self._searches[key] = found
@@ -339,7 +341,7 @@ class Issues:
         cursor = read_cursor(query)
         if not world.options.modern and cursor is not None and cursor.value == 0:
             raise internal_error(17)
-        found = [c for c in self._search([project], text, low, high, None, "date") if c.issue is not None]
+        found = [c for c in self._search([project], text, low, high) if c.issue is not None]
         if cursor is None:
             exact = sorted(found, key=lambda c: -(c.issue.events[-1].ts_ms if c.issue else 0))
             scores = [c.issue.events[-1].ts_ms for c in exact if c.issue is not None]

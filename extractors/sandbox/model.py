@@ -75,6 +75,7 @@ class Event:
         project: Project,
         issue: Issue | None,
         ts_ms: int,
+        *,
         received_ms: int,
         kind: str,
         level: str,

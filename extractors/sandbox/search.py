@@ -18,6 +18,9 @@ EVENT_ID = re.compile(r"^[0-9a-f]{32}$")
 _TERM = re.compile(r"^(!?)([\w.\[\]:-]+?):(>=|<=|>|<|)(.*)$", re.S)
 
 
+Test = Callable[[Issue], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One candidate; `issue` is None for one that is gone when it is looked up."""
@@ -33,7 +36,7 @@ class Found:
 class Terms:
     """A parsed query: tests on the issue, tests on the last event in the window, and what they name."""
 
-    issue_tests: list[Callable[[Issue], bool]]
+    issue_tests: list[Test]
     last_tests: list[Callable[[int], bool]]
     categories: set[str] | None = None
     status_term: bool = False
@@ -88,7 +91,7 @@ def _number_test(operator: str, value: str) -> Callable[[int], bool]:
     return tests.get(operator, lambda number: number == limit)
 
 
-def _is_test(world: World, value: str) -> Callable[[Issue], bool]:
+def _is_test(world: World, value: str) -> Test:
     if value in ("unresolved", "resolved"):
         return lambda issue: issue.status == value
     if value in ("ignored", "archived", "muted"):
@@ -111,66 +114,72 @@ def parse(world: World, text: str) -> Terms:
     now = world.now().timestamp()
     for token in split_query(text):
         if token in ("OR", "AND") or token[:1] == "(":
-            raise error(400, 'Error parsing search query: Boolean statements containing "OR" or "AND" are not '
-                             "supported in this search")  # fmt: skip
+            raise error(
+                400,
+                'Error parsing search query: Boolean statements containing "OR" or "AND" are not '
+                "supported in this search",
+            )
         match = _TERM.match(token)
         if match is None:
-            word = token.lower()
-            terms.issue_tests.append(lambda issue, word=word: word in issue.title.lower())  # type: ignore[misc]
+            terms.issue_tests.append(_titled(token.lower()))
             continue
         negated, key, operator, value = match[1] == "!", match[2], match[3], match[4]
         values = value.strip("[]").split(",") if value.startswith("[") else [value]
-        test: Callable[[Issue], bool]
+        test: Test
         if key in ("lastSeen", "last_seen", "event.timestamp", "date", "timestamp"):
             terms.last_tests.append(_moment_test(operator, value, now))
             continue
         if key in ("issue.category", "category"):
             terms.categories = set(values)
             continue
-        test = _term(world, key, operator, value, values, now)
+        test = _term(world, key, operator, value, values=values, now=now)
         if key == "is" and value in ("unresolved", "for_review"):
             terms.status_term = True
-        terms.issue_tests.append((lambda issue, t=test: not t(issue)) if negated else test)  # type: ignore[misc]
+        terms.issue_tests.append(_negated(test) if negated else test)
     return terms
 
 
-def _term(
-    world: World, key: str, operator: str, value: str, values: list[str], now: float
-) -> Callable[[Issue], bool]:
-    if key == "is":
-        return _is_test(world, value)
+def _titled(word: str) -> Test:
+    return lambda issue: word in issue.title.lower()
+
+
+def _negated(test: Test) -> Test:
+    return lambda issue: not test(issue)
+
+
+def _term(world: World, key: str, operator: str, value: str, *, values: list[str], now: float) -> Test:
     if key in ("firstSeen", "first_seen", "age"):
         moment = _moment_test(operator, value, now)
         return lambda issue: moment(issue.first_seen_ms / 1000)
     if key in ("timesSeen", "times_seen"):
         number = _number_test(operator, value)
         return lambda issue: number(issue.times_seen)
-    if key in ("issue.priority", "priority"):
-        return lambda issue: issue.priority in values
-    if key == "level":
-        return lambda issue: issue.level in values
     if key in ("assigned", "assigned_to"):
-        if value == "none":
-            return lambda issue: issue.assignee is None
-        emails = {f"#{team.slug}": ("team", team.team_id) for team in world.teams} | {
-            member.email: ("user", member.user_id) for member in world.members if member.user_id is not None
-        }
-        wanted = [emails[name] for name in values if name in emails]
-        return lambda issue: issue.assignee in wanted
-    if key in ("project", "project.name"):
-        return lambda issue: issue.project.slug in values
-    if key in ("issue.id", "id"):
-        return lambda issue: str(issue.issue_id) in values
-    if key == "issue":
-        return lambda issue: world.short_id(issue) in values
-    if key in ("issue.type", "type"):
-        return lambda issue: issue.category in values
-    if key in ("release", "release.version"):
-        return lambda issue: any(e.release is not None and e.release.version in values for e in issue.events)
-    if key == "title":
-        return lambda issue: value.strip("*").lower() in issue.title.lower()
+        return _assigned_test(world, value, values)
+    tests: dict[str, Test] = {
+        "issue.priority": lambda issue: issue.priority in values,
+        "priority": lambda issue: issue.priority in values,
+        "level": lambda issue: issue.level in values,
+        "project": lambda issue: issue.project.slug in values,
+        "project.name": lambda issue: issue.project.slug in values,
+        "issue.id": lambda issue: str(issue.issue_id) in values,
+        "id": lambda issue: str(issue.issue_id) in values,
+        "issue": lambda issue: world.short_id(issue) in values,
+        "issue.type": lambda issue: issue.category in values,
+        "release": lambda issue: any(e.release and e.release.version in values for e in issue.events),
+        "title": lambda issue: value.strip("*").lower() in issue.title.lower(),
+    }
     # Every other word is taken for the name of a tag, which these issues do not have.
-    return lambda issue: False
+    return _is_test(world, value) if key == "is" else tests.get(key, lambda issue: False)
+
+
+def _assigned_test(world: World, value: str, values: list[str]) -> Test:
+    if value == "none":
+        return lambda issue: issue.assignee is None
+    owners: dict[str, tuple[str, int]] = {f"#{team.slug}": ("team", team.team_id) for team in world.teams}
+    owners |= {m.email: ("user", m.user_id) for m in world.members if m.user_id is not None}
+    wanted = [owners[name] for name in values if name in owners]
+    return lambda issue: issue.assignee in wanted
 
 
 def find(
@@ -179,44 +188,18 @@ def find(
     terms: Terms,
     low: int,
     high: int,
+    *,
     environments: set[str | None] | None,
     sort: str,
 ) -> list[Found]:
     """All candidates with an event in the window, highest score first."""
     found: list[Found] = []
-    categories = terms.categories
     for project in projects:
         for issue in project.issues:
-            if not issue.alive or issue.hidden or not issue.seconds:
-                continue
-            if (issue.category == "feedback") if categories is None else (issue.category not in categories):
-                continue
-            first = bisect_left(issue.seconds, low)
-            after = bisect_left(issue.seconds, high)
-            if first >= after:
-                continue
-            last = issue.seconds[after - 1]
-            count = after - first
-            start = issue.seconds[first]
-            if environments is not None:
-                inside = [e.ts_ms // 1000 for e in issue.events[first:after] if e.environment in environments]
-                if not inside:
-                    continue
-                start, last, count = inside[0], inside[-1], len(inside)
-            if any(not test(last) for test in terms.last_tests):
-                continue
-            if any(not test(issue) for test in terms.issue_tests):
-                continue
-            if sort == "new":
-                score = start * 1000
-            elif sort == "freq":
-                score = count
-            elif sort == "user":
-                score = len(set(issue.users[first:after]) - {None})
-            else:
-                score = last * 1000
-            found.append(Found(score, issue.issue_id, issue, first, after))
-    if (categories is None and not terms.issue_tests) or terms.status_term:
+            candidate = _candidate(issue, terms, low, high, environments=environments, sort=sort)
+            if candidate is not None:
+                found.append(candidate)
+    if (terms.categories is None and not terms.issue_tests) or terms.status_term:
         chosen = {id(project) for project in projects}
         found.extend(
             Found(second * 1000 if sort in ("date", "new") else 1, number, None, 0, 0)
@@ -227,3 +210,30 @@ def find(
         )
     found.sort(key=lambda candidate: (-candidate.score, -candidate.tie))
     return found
+
+
+def _candidate(
+    issue: Issue, terms: Terms, low: int, high: int, *, environments: set[str | None] | None, sort: str
+) -> Found | None:
+    if not issue.alive or issue.hidden or not issue.seconds:
+        return None
+    categories = terms.categories
+    if (issue.category == "feedback") if categories is None else (issue.category not in categories):
+        return None
+    first = bisect_left(issue.seconds, low)
+    after = bisect_left(issue.seconds, high)
+    inside = issue.seconds[first:after]
+    if environments is not None:
+        inside = [e.ts_ms // 1000 for e in issue.events[first:after] if e.environment in environments]
+    if not inside:
+        return None
+    if not all(test(inside[-1]) for test in terms.last_tests):
+        return None
+    if not all(test(issue) for test in terms.issue_tests):
+        return None
+    scores = {
+        "new": inside[0] * 1000,
+        "freq": len(inside),
+        "user": len(set(issue.users[first:after]) - {None}),
+    }
+    return Found(scores.get(sort, inside[-1] * 1000), issue.issue_id, issue, first, after)

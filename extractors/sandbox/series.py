@@ -106,6 +106,11 @@ class Outcomes:
         self._stored: dict[int, dict[int, int]] = {}
         self._version = -1
         self._nights: list[tuple[int, float]] = []
+        hours = max(1, world.options.days * 24)
+        self._per_hour = {
+            project.project_id: 0.0 if project.silent else max(0.05, len(project.errors) / hours)
+            for project in world.projects
+        }
 
     def mark(self) -> None:
         """Remember where a night ended, so that series asked for later grow as if asked for then."""
@@ -115,8 +120,7 @@ class Outcomes:
     def of_project(self, project: Project) -> list[OutcomeSeries]:
         series = self._series.get(project.project_id)
         if series is None:
-            hours = max(1, self.world.options.days * 24)
-            per_hour = 0.0 if project.silent else max(0.05, len(project.errors) / hours)
+            per_hour = self._per_hour[project.project_id]
             series = [
                 OutcomeSeries(self.world, project, kind, per_hour)
                 for kind in KINDS

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -27,7 +27,8 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[_TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]
+        scope: dict[str, Any] = cast("dict[str, Any]", self.scope)
+        scope[_TRANSPORT] = self.transport
 
 
 class _Asgi:
@@ -163,9 +164,12 @@ class Sandbox:
         self._listener.close()
         self._thread = None
 
-    def pass_night(self, nights: int = 1) -> list[str]:
-        """Move the clock by whole days and let things happen; one line for each that did."""
-        return self.app.pass_night(nights)
+    def pass_night(self, nights: int = 1, *, quiet: bool = False) -> list[str]:
+        """Move the clock by whole days and let things happen; one line for each that did.
+
+        A quiet night brings no events and no decisions, only the passing of time.
+        """
+        return self.app.pass_night(nights, quiet=quiet)
 
     def truth(self, table: str) -> list[dict[str, Any]]:
         """What the sandbox holds and what was ever true; see `truth.Truth`."""

@@ -51,7 +51,7 @@ def _member(world: World, rng: random.Random) -> Member | None:
 
 
 def record(
-    world: World, issue: Issue, kind: str, at_ms: int, data: dict[str, Any], member: Member | None
+    world: World, issue: Issue, kind: str, at_ms: int, *, data: dict[str, Any], member: Member | None
 ) -> None:
     issue.activity.append(Activity(world.next_activity_id, kind, at_ms, data, member))
     world.next_activity_id += 1
@@ -65,17 +65,17 @@ def resolve(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
     if way < 0.25 and releases:
         version = releases[-1].version
         issue.status_details = {"inRelease": version, "actor": who}
-        record(world, issue, "set_resolved_in_release", at_ms, {"version": version}, who)
+        record(world, issue, "set_resolved_in_release", at_ms, data={"version": version}, member=who)
     elif way < 0.35:
         issue.status_details = {"inNextRelease": True, "actor": who}
-        record(world, issue, "set_resolved_in_release", at_ms, {"version": ""}, who)
+        record(world, issue, "set_resolved_in_release", at_ms, data={"version": ""}, member=who)
     elif way < 0.45:
         sha = f"{rng.getrandbits(160):040x}"
         issue.status_details = {"inCommit": {"id": sha, "message": "Guard against an empty answer"}}
-        record(world, issue, "set_resolved_in_commit", at_ms, {"commit": {"id": sha}}, None)
+        record(world, issue, "set_resolved_in_commit", at_ms, data={"commit": {"id": sha}}, member=None)
     else:
         issue.status_details = {}
-        record(world, issue, "set_resolved", at_ms, {}, who)
+        record(world, issue, "set_resolved", at_ms, data={}, member=who)
 
 
 def archive(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
@@ -91,18 +91,9 @@ def archive(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
         "ignoreWindow": None,
     }
     issue.status_details = {} if way == "archived_forever" else {**details, "actor": who}
-    record(
-        world,
-        issue,
-        "set_ignored",
-        at_ms,
-        {
-            **details,
-            "ignoreDuration": None,
-            "ignoreUntilEscalating": way == "archived_until_escalating" or None,
-        },
-        who,
-    )
+    escalating = way == "archived_until_escalating" or None
+    data = {**details, "ignoreDuration": None, "ignoreUntilEscalating": escalating}
+    record(world, issue, "set_ignored", at_ms, data=data, member=who)
 
 
 def regress(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
@@ -110,7 +101,7 @@ def regress(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
     issue.substatus = "regressed"
     issue.status_details = {}
     version = issue.project.releases[-1].version if issue.project.releases and rng.random() < 0.7 else ""
-    record(world, issue, "set_regression", at_ms, {"version": version}, None)
+    record(world, issue, "set_regression", at_ms, data={"version": version}, member=None)
 
 
 def assign(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
@@ -124,14 +115,35 @@ def assign(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
             return
         issue.assignee = ("user", who.user_id)
         data = {"assignee": str(who.user_id), "assigneeEmail": who.email, "assigneeType": "user"}
-    record(world, issue, "assigned", at_ms, data, _member(world, rng))
+    record(world, issue, "assigned", at_ms, data=data, member=_member(world, rng))
 
 
 def unassign(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
     issue.assignee = None
-    record(world, issue, "unassigned", at_ms, {}, _member(world, rng))
+    record(world, issue, "unassigned", at_ms, data={}, member=_member(world, rng))
 
 
 def add_note(world: World, issue: Issue, rng: random.Random, at_ms: int) -> None:
     issue.comments += 1
-    record(world, issue, "note", at_ms, {"text": rng.choice(NOTES)}, _member(world, rng))
+    record(world, issue, "note", at_ms, data={"text": rng.choice(NOTES)}, member=_member(world, rng))
+
+
+def age_states(world: World, issues: list[Issue]) -> int:
+    """A week after an issue is new, came back or escalated, it is merely ongoing; nobody does that."""
+    week_ago = world.data_until_ms - 7 * DAY_MS
+    changed = 0
+    for issue in issues:
+        if issue.status != "unresolved" or issue.substatus not in ("new", "regressed", "escalating"):
+            continue
+        since = issue.first_seen_ms if issue.substatus == "new" else issue.status_since_ms
+        if since < week_ago:
+            issue.substatus = "ongoing"
+            changed += 1
+    return changed
+
+
+def dress_new_issue(issue: Issue) -> None:
+    """The state an issue has on its first day."""
+    issue.status_since_ms = issue.first_seen_ms
+    issue.priority = {"fatal": "high", "error": "medium"}.get(issue.level, "low")
+    issue.substatus = "new"

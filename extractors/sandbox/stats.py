@@ -77,7 +77,7 @@ class Stats:
                     point = points.setdefault((key, buckets.index(hour)), [0, 0])
                     point[0] += quantity
                     point[1] += times
-        body = self._body(fields, groups, buckets, totals, points, by_project)
+        body = self._body(fields, groups, buckets, totals, None if by_project else points)
         return ok(body, cacheable=not buckets.relative and not world.losses)
 
     def _filters(self, query: Query) -> tuple[set[str], set[str], str | None]:
@@ -113,20 +113,20 @@ class Stats:
         groups: list[str],
         buckets: Any,
         totals: dict[tuple[Any, ...], list[int]],
-        points: dict[tuple[tuple[Any, ...], int], list[int]],
-        by_project: bool,
+        points: dict[tuple[tuple[Any, ...], int], list[int]] | None,
     ) -> dict[str, Any]:
+        count = None if points is None else buckets.count
         total_rows = self._cut(sorted(totals.items(), key=repr))
-        point_rows = self._cut(sorted(points.items(), key=repr))
+        point_rows = self._cut(sorted((points or {}).items(), key=repr))
         columns = [FIELDS.index(name) for name in fields]
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for key, total in total_rows:
-            rows[key] = self._group(fields, groups, key, buckets.count, by_project)
+            rows[key] = self._group(fields, groups, key, count)
             for name, column in zip(fields, columns, strict=True):
                 rows[key]["totals"][name] = total[column]
         for (key, index), point in point_rows:
             if key not in rows:
-                rows[key] = self._group(fields, groups, key, buckets.count, by_project)
+                rows[key] = self._group(fields, groups, key, count)
             for name, column in zip(fields, columns, strict=True):
                 if 0 <= index < buckets.count:
                     rows[key]["series"][name][index] = point[column]
@@ -140,17 +140,17 @@ class Stats:
             "start": iso_seconds(buckets.start) + "Z",
             "end": iso_seconds(buckets.shown_end) + "Z",
         }
-        if not by_project:
+        if points is not None:
             body["intervals"] = buckets.names()
         body["groups"] = listed
         return body
 
     @staticmethod
     def _group(
-        fields: list[str], groups: list[str], key: tuple[Any, ...], count: int, by_project: bool
+        fields: list[str], groups: list[str], key: tuple[Any, ...], count: int | None
     ) -> dict[str, Any]:
         row: dict[str, Any] = {"by": dict(zip(groups, key, strict=True)), "totals": dict.fromkeys(fields, 0)}
-        if not by_project:
+        if count is not None:
             row["series"] = {name: [0] * count for name in fields}
         return row
 

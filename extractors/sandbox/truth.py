@@ -168,7 +168,7 @@ class Truth:
                     "organization_id": self._organization_id,
                     "issue_id": str(issue.issue_id),
                     "project_id": str(issue.project.project_id),
-                    "short_id": self.world.short_id(issue),
+                    "short_id": issue.shown.get("short_id") or self.world.short_id(issue),
                     "title": issue.title,
                     "culprit": issue.culprit,
                     "status": state.status if state else self.world.reported_status(issue)[0],

@@ -227,6 +227,7 @@ class World:
             users = set(issue.users[first:])
             users.discard(None)
             issue.shown = {
+                "short_id": self.short_id(issue),
                 "event_count": issue.times_seen,
                 "user_count": len(users),
                 "first_seen": naive(issue.first_seen_ms),
