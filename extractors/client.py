@@ -361,7 +361,7 @@ class Client:
         return self._judged(course, _origin(base), received, reused)
 
     def _exchange(self, course: _Course, url: str, path: str) -> tuple[bool, _Received]:
-        """Send one request under the governor's permit: whether its connection was a reused one, what came."""
+        """Send one request under the governor's permit: was its connection reused, and what came."""
         route = Route(self._token.digest(), urlsplit(url).netloc, family_of(path))
         permit = self._governor.acquire(route, self._stop)
         received: _Received | None = None
@@ -385,6 +385,7 @@ class Client:
         Exceptions of the HTTP library end here: their frames hold the header with the token.
         """
         self._watch.begin(LONGEST_ANSWER * self._timeout)
+        _asking.now = True
         headers: dict[str, str] = {}
         status = 0
         stopped = False
@@ -398,6 +399,8 @@ class Client:
             stopped = True
         except Exception as error:  # noqa: BLE001 - whatever a hostile server provokes in the libraries
             trouble = _trouble_of(error, begun=status != 0)
+        finally:
+            _asking.now = False
         if stopped:
             raise Stopped
         return _Received(status, headers, b"", trouble)
@@ -563,9 +566,7 @@ class Client:
         """Made on first use, since loading httpx and the certificates takes a tenth of a second."""
         with self._lock:
             if self._http is None:
-                self._http = _open_http(
-                    self._base, self._ca_bundle, self._timeout, self._user_agent, self._watch
-                )
+                self._http = _open_http(self._ca_bundle, self._timeout, self._user_agent, self._watch)
             return self._http
 
 
@@ -902,9 +903,7 @@ class _Backend:
         self._watch.stop.wait(seconds)
 
 
-def _open_http(
-    base: str, ca_bundle: str | None, timeout: float, user_agent: str, watch: _Watch
-) -> httpx.Client:
+def _open_http(ca_bundle: str | None, timeout: float, user_agent: str, watch: _Watch) -> httpx.Client:
     """A client that verifies TLS, follows no redirect, keeps no cookie, and heeds the proxy variables."""
     import httpx
 
@@ -928,7 +927,7 @@ def _open_http(
         for transport in (http._transport, *http._mounts.values()):
             if isinstance(transport, httpx.HTTPTransport):
                 transport._pool._network_backend = backend  # type: ignore[assignment]
-        _keep_queries_out_of_logs(urlsplit(base).hostname or "")
+        _silence_http_logs()
         return http
     raise Unreachable(
         f"The certificates or the proxy cannot be used ({problem}). "
@@ -936,23 +935,20 @@ def _open_http(
     )
 
 
-class _OwnQueries(logging.Filter):
-    """Drops httpx's line per request to our servers: it holds the query, which may name a person."""
+class _Asking(threading.local):
+    """Whether this thread is in the middle of one of our requests."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.hosts: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        urls = [argument for argument in record.args or () if hasattr(argument, "host")]
-        return not any(
-            url.host == host or url.host.endswith("." + host) for url in urls for host in self.hosts
-        )
+    now = False
 
 
-_own_queries = _OwnQueries()
+_asking = _Asking()
 
 
-def _keep_queries_out_of_logs(host: str) -> None:
-    _own_queries.hosts.add(host)
-    logging.getLogger("httpx").addFilter(_own_queries)  # added once however often
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    """Filter for the HTTP libraries' logs: their lines hold queries and headers, which may name people."""
+    return not _asking.now
+
+
+def _silence_http_logs() -> None:
+    for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks"):
+        logging.getLogger(name).addFilter(_is_not_ours)  # added once however often
