@@ -235,13 +235,11 @@ class Client:
         if http is not None:
             http.close()
 
-    @property
     def usage(self) -> Usage:
         """The counters at this moment."""
         with self._lock:
             return self._usage
 
-    @property
     def deprecations(self) -> tuple[tuple[str, dict[str, str]], ...]:
         """(path template, headers) of the endpoints that were announced to go, latest headers each."""
         with self._lock:
