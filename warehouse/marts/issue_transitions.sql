@@ -1,0 +1,123 @@
+-- One row per change of an issue's state: into resolved, into ignored, or back to open.
+-- materialised: yes
+-- definition: From the activity Sentry keeps (exact times) where it is loaded, otherwise from the states that
+--   nightly exports saw (time of the first export that saw the new state). Repeated resolves without a reopening
+--   between count once. Issues merged into another are left out, deleted ones stay.
+-- reconcile: select organization_id, issue_id from marts.issue_transitions
+--   group by all having count(*) filter (where to_state = 'resolved')
+--   > 1 + count(*) filter (where from_state = 'resolved')
+-- organization_id: The organization.
+-- project_id: The project.
+-- issue_id: The issue.
+-- changed_at: When (UTC).
+-- from_state: open, resolved or ignored.
+-- to_state: open, resolved or ignored.
+-- change: resolved, ignored, regressed (came back by itself), reopened (by a person or escalation).
+-- activity_type: Sentry's word for it; null where only states were seen.
+-- user_id: Who did it; null for Sentry itself or where only states were seen.
+-- opened_at: First seen, or last reopening, before this change (UTC).
+-- source: activity or history.
+with
+kept_issues as (
+    select organization_id, project_id, issue_id, first_seen
+    from issues
+    where merged_into_issue_id is null
+),
+
+with_activity as (
+    select distinct organization_id, issue_id from issue_activity
+),
+
+activity_states as (
+    select
+        organization_id,
+        issue_id,
+        date_created as changed_at,
+        activity_id as tie,
+        case
+            when activity_type like 'set_resolved%' then 'resolved'
+            when activity_type = 'set_ignored' then 'ignored'
+            else 'open'
+        end as to_state,
+        activity_type,
+        activity_type = 'set_regression' as is_regression,
+        user_id,
+        'activity' as source
+    from issue_activity
+    where activity_type in ('set_ignored', 'set_regression', 'set_unresolved', 'set_escalating')
+        or activity_type like 'set_resolved%'
+),
+
+history_states as (
+    select
+        organization_id,
+        issue_id,
+        valid_from as changed_at,
+        '' as tie,
+        case status when 'resolved' then 'resolved' when 'ignored' then 'ignored' else 'open' end as to_state,
+        null as activity_type,
+        coalesce(substatus = 'regressed', false) as is_regression,
+        null as user_id,
+        'history' as source,
+        row_number() over (partition by organization_id, issue_id order by valid_from) as state_number
+    from issue_history
+    anti join with_activity using (organization_id, issue_id)
+),
+
+-- the first state was there before anyone looked: it tells the state, not when it began
+states as (
+    select organization_id, issue_id, changed_at, tie, to_state, activity_type, is_regression, user_id, source
+    from activity_states
+    union all
+    select organization_id, issue_id, changed_at, tie, to_state, activity_type, is_regression, user_id, source
+    from history_states
+    where state_number > 1
+),
+
+first_states as (
+    select organization_id, issue_id, to_state from history_states where state_number = 1
+),
+
+changes as (
+    select
+        states.*,
+        kept_issues.project_id,
+        kept_issues.first_seen,
+        coalesce(
+            lag(states.to_state) over issue_by_time, first_states.to_state, 'open'
+        ) as from_state
+    from states
+    inner join kept_issues using (organization_id, issue_id)
+    left join first_states using (organization_id, issue_id)
+    window issue_by_time as (
+        partition by states.organization_id, states.issue_id order by states.changed_at, states.tie
+    )
+),
+
+real_changes as (
+    select * from changes where from_state <> to_state
+)
+
+select
+    organization_id,
+    project_id,
+    issue_id,
+    changed_at,
+    from_state,
+    to_state,
+    case
+        when to_state <> 'open' then to_state
+        when is_regression then 'regressed'
+        else 'reopened'
+    end as change,
+    activity_type,
+    user_id,
+    coalesce(
+        max(changed_at) filter (where to_state = 'open') over (
+            partition by organization_id, issue_id order by changed_at, tie
+            rows between unbounded preceding and 1 preceding
+        ),
+        first_seen
+    ) as opened_at,
+    source
+from real_changes
