@@ -253,7 +253,7 @@ class App:
                 }
                 return Response(200, encode({"happened": [self.lose(query.get("what") or "", how)]}))
             if len(parts) == 3 and parts[:2] == ["_sandbox", "truth"]:
-                return Response(200, encode(self.truth.table(parts[2])))
+                return Response(200, encode(self.truth.raw(parts[2])))
             if parts == ["_sandbox", "requests"]:
                 return Response(200, encode(self.requests()))
             if parts == ["_sandbox", "options"]:

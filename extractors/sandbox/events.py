@@ -105,7 +105,7 @@ class Events:
             person = self.world.user(event.user)
             tags.append(("user", self.user_tag(person.user_id, person.email, person.ip_address)))
         if self.world.options.odd_payloads and nonce % 41 == 7:
-            tags.extend(content.ODD_TAGS[nonce % 3 : nonce % 3 + 4])
+            tags.extend(content.ODD_TAGS[nonce % 4 : nonce % 4 + 4])
         return tags
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import content
 from .events import Events
 from .model import Event, Issue
 from .rhythm import HOUR_MS
@@ -12,6 +13,7 @@ from .series import STATUSES, Outcomes, Sessions
 from .world import World, naive
 
 Row = dict[str, Any]
+_FREE_TEXT = ("title", "value", "culprit")
 
 
 class Truth:
@@ -48,6 +50,17 @@ class Truth:
         }
 
     def table(self, name: str) -> list[Row]:
+        """The rows as Python sees them, half surrogate pairs included."""
+        rows = self.raw(name)
+        for row in rows:
+            for key in _FREE_TEXT:
+                value = row.get(key)
+                if isinstance(value, str) and content.LONE_SURROGATE in value:
+                    row[key] = value.replace(content.LONE_SURROGATE, "\ud83d")
+        return rows
+
+    def raw(self, name: str) -> list[Row]:
+        """The rows as `answers.encode` takes them."""
         make = self.tables.get(name)
         if make is None:
             raise KeyError(f"no table {name!r}; there are {', '.join(self.tables)}")
