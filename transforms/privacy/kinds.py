@@ -12,12 +12,18 @@ class KindError(ValueError):
 
 
 class Kind(NamedTuple):
-    """A kind: whose data it is, the method of Values that treats it, and whether it must be looked through
-    for credentials even where all its data is kept."""
+    """A kind.
+
+    groups  whose data it is
+    method  the method of Values that treats it
+    always  whether it may hold credentials, which go even where all data is kept
+    inside  whether overrides may name places below it
+    """
 
     groups: tuple[Group, ...]
     method: str
     always: bool = False
+    inside: bool = False
 
 
 KINDS = {
@@ -26,22 +32,22 @@ KINDS = {
     "username": Kind(("users",), "whole"),
     "name": Kind(("users",), "whole"),
     "user_id": Kind(("users",), "user_id"),
-    "user": Kind(("users",), "user"),
+    "user": Kind(("users",), "user", inside=True),
     "geo": Kind(("users",), "geo"),
     "data": Kind(("users",), "data"),
-    "tags": Kind(("users", "requests"), "tags"),
+    "tags": Kind(("users", "requests"), "tags", inside=True),
     "member": Kind(("members",), "member"),
     "assignee": Kind(("members",), "member"),
     "url": Kind(("requests",), "url", always=True),
     "query_string": Kind(("requests",), "query_string", always=True),
     "body": Kind(("requests",), "body", always=True),
-    "headers": Kind(("users", "requests"), "headers", always=True),
+    "headers": Kind(("users", "requests"), "headers", always=True, inside=True),
     "cookies": Kind((), "secret", always=True),
     "secret": Kind((), "secret", always=True),
-    "breadcrumb": Kind(("users", "requests"), "free", always=True),
-    "extra": Kind(("users", "requests"), "free", always=True),
-    "contexts": Kind(("users", "requests"), "contexts", always=True),
-    "entries": Kind(("users", "requests"), "entries", always=True),
+    "breadcrumb": Kind(("users", "requests"), "loose", always=True, inside=True),
+    "extra": Kind(("users", "requests"), "loose", always=True, inside=True),
+    "contexts": Kind(("users", "requests"), "contexts", always=True, inside=True),
+    "entries": Kind(("users", "requests"), "entries", always=True, inside=True),
 }
 """All kinds.
 
@@ -61,3 +67,35 @@ breadcrumb extra  free data, treated by the names in it (`names.kind_of`); e-mai
 contexts      as free data; names and identifiers of devices, what users say of themselves
 entries       bodies of events: request, breadcrumbs, variables of frames and all else, by names
 """
+
+USER_FIELDS = {
+    "id": "user_id",
+    "email": "whole",
+    "username": "whole",
+    "ip_address": "whole",
+    "name": "whole",
+    "geo": "geo",
+}
+"""Fields of a user object and the methods that treat them; any other is data."""
+
+CONTEXT_FIELDS = (
+    ("device/name", "name"),
+    ("device/id", "data"),
+    ("device/unique_identifier", "data"),
+    ("device/device_unique_identifier", "data"),
+    ("app/device_app_hash", "data"),
+    ("feedback/name", "name"),
+    ("response/data", "body"),
+)
+"""Fields of contexts that names alone would not give away."""
+
+REQUEST_FIELDS = (
+    ("headers", "headers"),
+    ("cookies", "cookies"),
+    ("query", "query_string"),
+    ("query_string", "query_string"),
+    ("fragment", "query_string"),
+    ("data", "body"),
+    ("url", "url"),
+)
+"""Fields of a request entry and their kinds."""

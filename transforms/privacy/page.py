@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
 from msgspec import Raw
 
+from transforms.privacy.kinds import KINDS
 from transforms.privacy.policy import Policy
 from transforms.privacy.texts import Texts
 from transforms.privacy.tree import BRACE, Node, read_object, walk
@@ -17,6 +18,9 @@ from transforms.privacy.values import Values
 
 HASHED = re.compile(r"hash-[0-9a-f]{32}")
 REMEMBERED = 4096
+Places = tuple[tuple[str, str], ...]
+GLOB = frozenset("*?[")
+read_raw = msgspec.json.Decoder(Raw).decode
 
 
 class Privacy:
@@ -31,7 +35,7 @@ class Privacy:
         texts = Texts(self.hash, policy.users)
         self._scrub = texts.scrub if policy.texts == "scrub" else None
         self._values = Values(policy, self.hash, self._scrub)
-        self._plans: dict[tuple[str, tuple[tuple[str, str], ...]], Node] = {}
+        self._plans: dict[tuple[str, Places], Node] = {}
 
     def __repr__(self) -> str:
         return f"Privacy({self.policy!r})"
@@ -65,23 +69,42 @@ class Privacy:
         try:
             return self._page(node, body, envelope)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            from transforms.records import Unreadable, repair
+            pass  # left before repairing: the error holds pieces of the page
+        from transforms.records import Unreadable, repair
 
-            repaired = repair(body)
+        repaired = repair(body)
         try:
             return self._page(node, repaired, envelope)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise Unreadable(f"not JSON of a page: {error}") from None
+        except (msgspec.DecodeError, RecursionError):
+            pass
+        raise Unreadable("not JSON of a page")
 
-    def _plan(self, stream: str, personal: tuple[tuple[str, str], ...]) -> Node:
+    def _plan(self, stream: str, personal: Places) -> Node:
         found = self._plans.get((stream, personal))
         if found is None:
-            found = self._plans[stream, personal] = self._values.tree(stream, personal)
+            places = (*personal, *self._named_by_overrides(stream, personal))
+            found = self._plans[stream, personal] = self._values.tree(stream, places)
         return found
 
+    def _named_by_overrides(self, stream: str, personal: Places) -> Iterator[tuple[str, str]]:
+        """Fields that only the policy calls personal; kinds that look through their values find theirs."""
+        declared = {path for path, _ in personal}
+        open_ = tuple(f"{path}/" for path, kind in personal if kind in KINDS and KINDS[kind].inside)
+        for override in self.policy.overrides:
+            place, _, path = override.partition("/")
+            named = place == stream and path and not GLOB.intersection(path)
+            if named and path not in declared and not path.startswith(open_):
+                yield path, "data"
+
     def _page(self, node: Node, body: bytes, envelope: str) -> bytes:
-        page = Raw(body.strip())
+        page = Raw(body)
+        if body[:1] not in (b"[", b"{") or not node.children:
+            page = read_raw(body)  # raises for what is no JSON
         if envelope and memoryview(page)[0] == BRACE and envelope in read_object(page):
             node = Node({envelope: node})
         scrub = self._scrub
-        return bytes(walk(node, page, None if scrub is None else lambda _, value: scrub(value)))
+        if scrub is None:
+            return bytes(walk(node, page))
+        if not node.children:
+            return bytes(scrub(page))
+        return bytes(walk(node, page, lambda _, value: scrub(value)))

@@ -15,8 +15,12 @@ from transforms.privacy.tree import read_string, write
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 """A string of JSON, as it is written."""
 
+HINT = re.compile(rb"@|\d\.\d|[:\da-fA-F]:|\\u")
+"""What every string with an address has."""
+
+LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]"
 ADDRESS = re.compile(
-    rf"(?P<email>{EMAIL.pattern})"
+    rf"(?<!{LOCAL}){EMAIL.pattern}"
     r"|(?<![\w.:@/+-])(?P<ip>(?:\d{1,3}\.){3}\d{1,3}|(?=[\w:]*\d)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
     r"(?![\w:+-]|\.\w)"
 )
@@ -48,6 +52,8 @@ class Texts:
         return Raw(STRING.sub(self._scrub_string, bytes(raw)))
 
     def _scrub_string(self, found: re.Match[bytes]) -> bytes:
+        if not HINT.search(found[0]):
+            return found[0]
         text = read_string(found[0])
         scrubbed = self.scrub_text(text)
         return found[0] if scrubbed == text else bytes(write(scrubbed))

@@ -84,12 +84,16 @@ def walk(node: Node, raw: Raw, other: Named | None = None) -> Raw:
 
 def _walk_object(node: Node, raw: Raw, other: Named | None) -> Raw:
     values = read_object(raw)
-    if other is None and node.children.keys().isdisjoint(values):
-        return raw
-    for key, value in values.items():
-        child = node.children.get(key)
-        if child is not None:
+    children = node.children
+    if other is None:
+        if children.keys().isdisjoint(values):
+            return raw
+    else:
+        for key, value in values.items():
+            if key not in children:
+                values[key] = other(key, value)
+    for key, child in children.items():
+        value = values.get(key, NULL)
+        if value != NULL:
             values[key] = walk(child, value, other)
-        elif other is not None:
-            values[key] = other(key, value)
     return write(values)

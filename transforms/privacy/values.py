@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import partial
 from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import Raw
 
-from transforms.privacy.kinds import KINDS, KindError
-from transforms.privacy.names import EMAIL, OPAQUE_ID, PLAIN_KEY, kind_of, mentions, normalise
+from transforms.privacy.kinds import CONTEXT_FIELDS, KINDS, REQUEST_FIELDS, USER_FIELDS, KindError
+from transforms.privacy.names import (
+    EMAIL,
+    KEPT_TAGS,
+    OPAQUE_ID,
+    PLAIN_KEY,
+    kind_of,
+    kind_of_tag,
+    may_be_email,
+    normalise,
+    suspects,
+)
 from transforms.privacy.policy import Action, Policy
 from transforms.privacy.tree import (
     BRACE,
@@ -30,41 +40,15 @@ from transforms.privacy.tree import (
     write,
 )
 
-USER_FIELDS = {
-    "id": "user_id",
-    "email": "whole",
-    "username": "whole",
-    "ip_address": "whole",
-    "name": "whole",
-    "geo": "geo",
-}
-CONTEXT_FIELDS = (
-    ("device/name", "name"),
-    ("device/id", "data"),
-    ("device/unique_identifier", "data"),
-    ("device/device_unique_identifier", "data"),
-    ("app/device_app_hash", "data"),
-    ("feedback/name", "name"),
-    ("response/data", "body"),
-)
-REQUEST_FIELDS = (
-    ("headers", "headers"),
-    ("cookies", "cookies"),
-    ("query", "query_string"),
-    ("query_string", "query_string"),
-    ("fragment", "query_string"),
-    ("data", "body"),
-    ("url", "url"),
-)
 COUNTRY = {"country_code", "country_name", "country"}
 COUNTRY_NAME = re.compile(r"[^\W\d_][\w .,'’()&-]{0,60}")
-KEPT_TAGS = {"release", "dist", "environment"}
-"""Tags that name no person, whatever they look like (`app@1.0.beta`), and that tables are joined by."""
-
 LABEL = re.compile(r"(id|email|username|ip|name):(.*)", re.DOTALL)
 TAG_QUERY = re.compile(r'([\w.:\[\]-]+?):"')
 URL_PARTS = re.compile(r"([?#])")
 LOGIN = re.compile(r"//[^/@]*@")
+
+
+Marks = tuple[bytes, ...] | None
 
 
 class _Tag(msgspec.Struct, gc=False):
@@ -73,19 +57,6 @@ class _Tag(msgspec.Struct, gc=False):
 
 
 _read_tags = msgspec.json.Decoder(list[_Tag]).decode
-
-
-@lru_cache(maxsize=4096)
-def kind_of_tag(key: str) -> str | None:
-    """The kind of a tag's value by its key; None = nothing personal by its name."""
-    plain = key.lower().removeprefix("sentry:")
-    if plain in KEPT_TAGS:
-        return None
-    if plain.startswith("user.geo"):
-        return None if plain.endswith("country_code") else "geo"
-    if plain == "user.id":
-        return "user_id"
-    return "data" if plain.startswith("user.") else kind_of(plain)
 
 
 class Values:
@@ -227,7 +198,7 @@ class Values:
     def _harmless(self, raw: Raw, count: int) -> set[int]:
         """Places of tags that need no look, found in one pass; none where anything is out of the ordinary."""
         data = bytes(raw)
-        if self._strict or b"\\" in data or data.count(b'"key"') != count or data.count(b'"value"') != count:
+        if self._strict or b"\\u" in data or data.count(b'"key"') != count or data.count(b'"value"') != count:
             return set()
         try:
             tags = _read_tags(data)
@@ -247,37 +218,34 @@ class Values:
         key = text_of(named) if first_byte(named) == QUOTE else None
         value = values.get("value", NULL)
         treated = self.data(value, path) if key is None else self.tag(key, value, path)
-        if key is not None and kind_of_tag(key) is None and treated == value:
+        if treated == value and key is not None and kind_of_tag(key) in (None, "url"):
             return write(values)
         for name, field in values.items():
             if name == "value":
                 values[name] = treated
             elif name == "query":
                 values[name] = _tag_query(field, treated)
-            elif name != "key" and bytes(treated) != bytes(value):
+            elif name != "key" and treated != value:
                 values[name] = self.data(field, path)
         return write(values)
 
     def tag(self, key: str, raw: Raw, path: str) -> Raw:
         """The value of one tag."""
         here = f"{path}/{key}"
-        override = self.policy.override(here)
-        if override is not None and key not in ("user", "sentry:user"):
-            return self.hashed(raw, override)
         kind = kind_of_tag(key)
-        if kind == "user":
-            return self.label(raw, here)
-        if kind is None:
-            is_address = first_byte(raw) == QUOTE and EMAIL.fullmatch(text_of(raw))
-            return self.whole(raw, here) if is_address and key.lower() not in KEPT_TAGS else raw
-        return self.of_kind(kind, raw, here)
+        override = self.policy.override(here) if kind != "secret" else None
+        if override is not None and (kind, override) != ("user", "hash"):
+            return self.hashed(raw, override)
+        if kind is not None:
+            return self.of_kind(kind, raw, here)
+        return raw if key.lower() in KEPT_TAGS else self.text(raw, here)
 
     # -- requests --------------------------------------------------------------------------------------
 
     def url(self, raw: Raw, path: str) -> Raw:
-        if first_byte(raw) != QUOTE:
-            return self.free(raw, path)
         text = text_of(raw)
+        if first_byte(raw) != QUOTE or EMAIL.fullmatch(text):
+            return self.free(raw, path)
         action = self.policy.action("requests", path)
         base, *parts = URL_PARTS.split(text)  # the base, then marks and what follows them in turn
         made = LOGIN.sub("//", base, count=1)
@@ -342,14 +310,18 @@ class Values:
         return write([pair[0], self._header(text_of(pair[0]), pair[1], path)])
 
     def _header(self, name: str, raw: Raw, path: str) -> Raw:
-        here = f"{path}/{name.lower()}"
-        kind = kind_of(name)
-        plain = normalise(name)
+        name = name.lower()
+        here = f"{path}/{name}"
+        plain = normalise(name).removeprefix("x")
+        kind = kind_of(plain)
         if kind == "secret" or "signature" in plain or ("auth" in plain and "authority" not in plain):
             return self.secret(raw, here)
-        if plain in ("forwarded", "via", "from") or kind == "data":
+        override = self.policy.override(here)
+        if override is not None:
+            return self.hashed(raw, override)
+        if kind == "data" or plain in ("forwarded", "from") or plain.endswith(("ip", "addr", "address")):
             return raw if self.policy.action("users", here) == "keep" else self.secret(raw, here)
-        return self.named(name.lower(), raw, path)
+        return self.free(raw, here) if kind is None else self.of_kind(kind, raw, here)
 
     # -- free data -------------------------------------------------------------------------------------
 
@@ -360,28 +332,44 @@ class Values:
         treat: Callable[[Raw, str], Raw] = getattr(self, KINDS[kind].method)
         return treat(raw, path)
 
-    def named(self, key: str, raw: Raw, path: str) -> Raw:
+    def named(self, key: str, raw: Raw, path: str, marks: Marks = None) -> Raw:
         """A field of free data."""
         here = f"{path}/{key}"
         kind = kind_of(key)
-        override = self.policy.override(here)
-        if override is not None and kind != "secret":
+        override = self.policy.override(here) if kind != "secret" else None
+        if override is not None:
             return self.hashed(raw, override)
-        return self.free(raw, here) if kind is None else self.of_kind(kind, raw, here)
+        return self.free(raw, here, marks) if kind is None else self.of_kind(kind, raw, here)
 
-    def free(self, raw: Raw, path: str) -> Raw:
+    def text(self, raw: Raw, path: str) -> Raw:
+        """A string that is hidden only if it is an e-mail address as a whole."""
+        is_email = first_byte(raw) == QUOTE and may_be_email(bytes(raw)) and EMAIL.fullmatch(text_of(raw))
+        return self.whole(raw, path) if is_email else raw
+
+    def loose(self, raw: Raw, path: str) -> Raw:
+        """Free data that must be an object or a list: anything else is hidden as a whole."""
+        return self.free(raw, path) if first_byte(raw) in b"{[" else self.whole(raw, path)
+
+    def free(self, raw: Raw, path: str, marks: Marks = None) -> Raw:
+        """Free data, read only where there are marks of something personal in it."""
         kind = first_byte(raw)
         if kind == QUOTE:
-            is_address = mentions(bytes(raw)) and EMAIL.fullmatch(text_of(raw))
-            return self.whole(raw, path) if is_address else raw
-        if kind not in b"{[" or not (self._strict or mentions(bytes(raw))):
+            return self.text(raw, path)
+        if kind not in b"{[":
+            return raw
+        data = bytes(raw)
+        if marks is None:
+            marks = suspects(data)
+        if not self._strict and not any(mark in data for mark in marks):
             return raw
         if kind == BRACE:
-            return write({k: self.named(k, v, path) for k, v in read_object(raw).items()})
-        items = read_list(raw)
-        if len(items) == 2 and first_byte(items[0]) == QUOTE:  # a pair of name and value
-            return write([self.free(items[0], path), self.named(text_of(items[0]), items[1], path)])
-        return write([self.free(item, path) for item in items])
+            fields = read_object(raw)
+            return write({self._free_key(k, path): self.named(k, v, path, marks) for k, v in fields.items()})
+        return write([self.free(item, path, marks) for item in read_list(raw)])
+
+    def _free_key(self, key: str, path: str) -> str:
+        is_email = "@" in key and EMAIL.fullmatch(key) and self.policy.action("users", path) != "keep"
+        return self.hash(key) if is_email else key
 
     def contexts(self, raw: Raw, path: str) -> Raw:
         return self.within(CONTEXT_FIELDS, raw, path)
@@ -397,14 +385,18 @@ class Values:
         type_ = text_of(named).lower() if first_byte(named) == QUOTE else ""
         here = f"{path}/{type_}"
         for key, value in values.items():
-            if key == "data" and type_ == "request":
+            if key != "data":
+                values[key] = self.free(value, here)
+            elif type_ in ("", "request"):
                 values[key] = self.within(REQUEST_FIELDS, value, here)
             else:
-                values[key] = self.free(value, here)
+                values[key] = self.loose(value, here)
         return write(values)
 
     def within(self, places: tuple[tuple[str, str], ...], raw: Raw, path: str) -> Raw:
         """Free data with some places of known kind."""
+        if first_byte(raw) not in b"{[":
+            return self.whole(raw, path)
         tree = self._trees.get(path)
         if tree is None:
             tree = self._trees[path] = self.tree(path, places)
