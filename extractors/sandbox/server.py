@@ -123,6 +123,8 @@ class Sandbox:
         self._server, self._listener = _server(self.app, host, port)
         self.url = f"http://{host}:{self._listener.getsockname()[1]}"
         self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -147,10 +149,16 @@ class Sandbox:
             # Only the main thread may install signal handlers, and this is not it.
             self._server.config.load()
             self._server.lifespan = self._server.config.lifespan_class(self._server.config)
+            self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
             await self._server.startup(sockets=[self._listener])
             ready.set()
-            await self._server.main_loop()
-            await self._server.shutdown(sockets=[self._listener])
+            await self._stopping.wait()
+            # uvicorn's own way out waits for clients; here nothing is worth a wait.
+            for server in self._server.servers:
+                server.close()
+            for connection in list(self._server.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(0)
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
@@ -159,7 +167,8 @@ class Sandbox:
         if self._thread is None:
             self._listener.close()
             return
-        self._server.should_exit = True
+        if self._loop is not None and self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
         self._listener.close()
         self._thread = None

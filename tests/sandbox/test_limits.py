@@ -109,16 +109,16 @@ def test_timeouts_were_400_once():
 
 @pytest.mark.parametrize("kind", ["reset", "truncated"])
 def test_broken_connections(kind):
-    with start(faults=1.0, fault_kinds=(kind,), projects=1, issues=2, events=4) as caller:
-        with pytest.raises(httpx.TransportError):
-            caller.org("projects/")
+    options = {"faults": 1.0, "fault_kinds": (kind,), "projects": 1, "issues": 2, "events": 4}
+    with start(**options) as caller, pytest.raises(httpx.TransportError):
+        caller.org("projects/")
 
 
 def test_stall():
     options = {
         "faults": 1.0,
         "fault_kinds": ("stall",),
-        "stall_seconds": 1.5,
+        "stall_seconds": 0.5,
         "projects": 1,
         "issues": 2,
         "events": 4,
