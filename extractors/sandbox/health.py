@@ -114,7 +114,7 @@ class Health:
                 total.add(series.figures, at)
                 by_bucket.setdefault(asked.buckets.index(hour), Tally()).add(series.figures, at)
         ordered = self._ordered(query, asked, tallies)
-        if asked.base_groups and len(ordered) > 1 and (loss := active(self.world, "group")):
+        if asked.base_groups and len(ordered) > 1 and (loss := active(self.world, "group", "sessions")):
             use(loss)
             ordered.pop(int(loss.get("position", 0)) % len(ordered))
         body, link = self._page(path, query, asked, ordered)

@@ -24,7 +24,7 @@ from .answers import (
     read_cursor,
 )
 from .events import Events
-from .losses import lossy
+from .losses import active, lossy, use
 from .model import Activity, Issue, Member
 from .people import Lists, user_object
 from .windows import read_window, stored
@@ -227,6 +227,10 @@ class Issues:
         if limit < 0:
             part = slice(0, 0)
         page = [candidate for candidate in found[part] if candidate.issue is not None]
+        loss = active(world, "page", "issues") if "cursor" in query else None
+        if loss is not None:
+            use(loss)
+            page, cut = [], True
         if "is:unresolved" in text:
             page = [
                 c for c in page if c.issue is not None and world.reported_status(c.issue)[0] == "unresolved"

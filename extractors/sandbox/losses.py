@@ -13,7 +13,19 @@ Row = TypeVar("Row")
 
 
 def lose(world: World, what: str, how: dict[str, Any]) -> str:
-    """Begin to lose something; the sentence that comes back says what."""
+    """Begin to lose something; the sentence that comes back says what.
+
+    - `event`: one event (`event_id`, or any) that no list shows; counts and its own address know it.
+    - `issue`: one issue (`issue_id`, or any) that the search never finds; its own address knows it.
+    - `page`: a page after the first whose rows are skipped (`endpoint="events"`) or that comes empty
+      (`endpoint="issues"`), once.
+    - `early-end`: the issue search ends after `after` rows (50) without a word, if there are more.
+    - `empty-search`: the issue search finds nothing and says that is all.
+    - `group`: grouped figures lack one group (`endpoint="sessions"`, or "stats_v2" with two groupBy or
+      more; `position` says which), totals do not.
+
+    `times` says how often; a page is lost once, the others until the end.
+    """
     if what not in LOSSES:
         raise ValueError(f"unknown loss {what!r}; known: {', '.join(LOSSES)}")
     rng = random.Random(f"{world.options.seed}:lose:{what}:{len(world.losses)}")
@@ -36,10 +48,11 @@ def lose(world: World, what: str, how: dict[str, Any]) -> str:
     return f"losing {what}: " + ", ".join(f"{key}={value}" for key, value in how.items())
 
 
-def active(world: World, what: str) -> dict[str, Any] | None:
-    """The loss of that kind that still has its turn; asking uses the turn up."""
+def active(world: World, what: str, where: str | None = None) -> dict[str, Any] | None:
+    """The loss of that kind, at that endpoint if it names one, that still has its turn."""
     for loss in world.losses:
-        if loss["what"] == what and (loss["times"] is None or loss["times"] > 0):
+        at = loss.get("endpoint")
+        if loss["what"] == what and (loss["times"] is None or loss["times"] > 0) and at in (None, where):
             return loss
     return None
 
@@ -57,7 +70,7 @@ def lossy(world: World, where: str, rows: list[Row]) -> tuple[list[Row], bool]:
         if loss := active(world, "empty-search"):
             use(loss)
             return [], True
-        loss = active(world, "early-end")
+        loss = active(world, "early-end")  # the search ran out of time, for more than it can go through
         if loss is not None and len(rows) > int(loss["after"]):
             use(loss)
             return rows[: int(loss["after"])], True

@@ -183,10 +183,11 @@ class _Night:
         return f"{self._name(issue)} came back: {count} events"
 
     def merge(self) -> str | None:
-        source = self._pick(lambda i: len(self._partners(i)) > 0)
-        if source is None:
+        source = self._pick(lambda i: len(i.project.issues) > 1)
+        partners = self._partners(source) if source is not None else []
+        if source is None or not partners:
             return None
-        target = self.rng.choice(self._partners(source))
+        target = self.rng.choice(partners)
         self.taken.add(target.issue_id)
         self.world.close_state(source, "merged")
         source.merged_into = target

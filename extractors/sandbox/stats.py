@@ -131,7 +131,7 @@ class Stats:
                 if 0 <= index < buckets.count:
                     rows[key]["series"][name][index] = point[column]
         listed = list(rows.values())
-        if groups and (loss := active(self.world, "group")) and len(listed) > 1:
+        if len(groups) > 1 and len(listed) > 1 and (loss := active(self.world, "group", "stats_v2")):
             use(loss)
             listed.pop(int(loss.get("position", 0)) % len(listed))
         # The server builds the list from a set: any order will do, and none may be relied upon.

@@ -76,14 +76,20 @@ class World:
         return to_ms(self.now())
 
     @property
-    def data_until_ms(self) -> int:
-        return to_ms(self.tick - QUIET)
+    def tick(self) -> datetime:
+        """The start, or the end of the last night."""
+        return self._tick
 
-    @property
-    def cutoff_ms(self) -> int:
+    @tick.setter
+    def tick(self, moment: datetime) -> None:
+        self._tick = moment
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        self.data_until_ms = to_ms(moment - QUIET)
+        """Nothing is younger."""
+        self.cutoff_ms = to_ms(midnight - timedelta(days=self.options.retention_days - 1))
         """The oldest moment that retention still shows."""
-        midnight = self.tick.replace(hour=0, minute=0, second=0, microsecond=0)
-        return to_ms(midnight - timedelta(days=self.options.retention_days - 1))
+        self.search_floor = max(self.cutoff_ms, self.data_until_ms - 90 * DAY_MS) // 1000
+        """Issues without an event since are not found: 90 days, or retention if that is shorter."""
 
     @property
     def history_start_ms(self) -> int:
@@ -208,11 +214,6 @@ class World:
             and bool(issue.seconds)
             and issue.seconds[-1] >= self.search_floor
         )
-
-    @property
-    def search_floor(self) -> int:
-        """Issues without an event since are not found: 90 days, or retention if that is shorter."""
-        return max(self.cutoff_ms, self.data_until_ms - 90 * DAY_MS) // 1000
 
     def settle(self) -> None:
         """After a tick: write down what can be seen now, for whoever asks later what was ever true."""
