@@ -16,7 +16,8 @@ users     e-mail, IP address, user name, name, phone and the application's own d
           prefix such as `user-`); any other is treated as a user name, because it often is one.
 members   people who work with Sentry: members, assignees, authors of commits. Kept by default.
 requests  query strings and bodies of requests, also the query in a URL. As `users` by default.
-always    cookies, authorization headers, passwords, tokens and client keys are dropped, whatever the policy.
+always    cookies, authorization headers, passwords, tokens and client keys are dropped, whatever the policy
+          (from tags only while some personal data in them is not kept).
 
 Not covered by default: free text (titles, messages, source lines) may mention anybody. With `texts="scrub"`
 e-mail and IP addresses in it are replaced too; names can not be found there.

@@ -107,4 +107,4 @@ class Privacy:
             return bytes(walk(node, page))
         if not node.children:
             return bytes(scrub(page))
-        return bytes(walk(node, page, lambda _, value: scrub(value)))
+        return bytes(walk(node, page, lambda _, __, value: scrub(value)))

@@ -21,8 +21,8 @@ HINT = re.compile(rb"@|\d\.\d|[:\da-fA-F]:|\\u")
 LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]"
 ADDRESS = re.compile(
     rf"(?<!{LOCAL}){EMAIL.pattern}"
-    r"|(?<![\w.:@/+-])(?P<ip>(?:\d{1,3}\.){3}\d{1,3}|(?=[\w:]*\d)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
-    r"(?![\w:+-]|\.\w)"
+    r"|(?<![\w.:@/+-])(?P<ip>(?:\d{1,3}\.){3}\d{1,3}(?![\w+-]|\.\w)"
+    r"|(?=[\w:]*\d)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:+-]|\.\w))"
 )
 """An e-mail address, or what may be an IP address. Not `app@1.2.3.4` or `v1.2.3.4`, which are versions."""
 

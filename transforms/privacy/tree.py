@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Raw
 
 Treat = Callable[[Raw], Raw]
-Named = Callable[[str, Raw], Raw]
+Named = Callable[[str, str, Raw], Raw]
+"""Treats the field of an object: path of the object, key, value."""
 
 NULL = Raw(b"null")
 EMPTY = (b"null", b'""', b"[]", b"{}")
@@ -67,33 +68,31 @@ def grow(places: Iterable[tuple[str, Treat, Treat]]) -> Node:
     return root
 
 
-def walk(node: Node, raw: Raw, other: Named | None = None) -> Raw:
+def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "") -> Raw:
     """The value with all places of the tree treated; lists are passed through. `other` treats fields that
-    no place names."""
+    no place names. Null is null everywhere."""
     if node.children:
         kind = first_byte(raw)
         if kind == BRACKET:
-            items = [walk(node, item, other) for item in read_list(raw)]
-            return write(items)
+            return write([walk(node, item, other, path) for item in read_list(raw)])
         if kind == BRACE:
-            raw = _walk_object(node, raw, other)
+            raw = _walk_object(node, raw, other, path)
         elif node.bare is not None:
             raw = node.bare(raw)
     return raw if node.treat is None else node.treat(raw)
 
 
-def _walk_object(node: Node, raw: Raw, other: Named | None) -> Raw:
+def _walk_object(node: Node, raw: Raw, other: Named | None, path: str) -> Raw:
     values = read_object(raw)
     children = node.children
-    if other is None:
-        if children.keys().isdisjoint(values):
-            return raw
-    else:
+    if other is None and children.keys().isdisjoint(values):
+        return raw
+    if other is not None:
         for key, value in values.items():
             if key not in children:
-                values[key] = other(key, value)
+                values[key] = other(path, key, value)
     for key, child in children.items():
         value = values.get(key, NULL)
         if value != NULL:
-            values[key] = walk(child, value, other)
+            values[key] = walk(child, value, other, f"{path}/{key}" if other else "")
     return write(values)

@@ -45,7 +45,7 @@ COUNTRY_NAME = re.compile(r"[^\W\d_][\w .,'’()&-]{0,60}")
 LABEL = re.compile(r"(id|email|username|ip|name):(.*)", re.DOTALL)
 TAG_QUERY = re.compile(r'([\w.:\[\]-]+?):"')
 URL_PARTS = re.compile(r"([?#])")
-LOGIN = re.compile(r"//[^/@]*@")
+LOGIN = re.compile(r"//[^/]*@")
 
 
 Marks = tuple[bytes, ...] | None
@@ -167,7 +167,9 @@ class Values:
             return write([self.user(item, path) for item in read_list(raw)])
         if kind != BRACE:
             return self.label(raw, path)
-        return write({k: self._user_field(k, v, f"{path}/{k}") for k, v in read_object(raw).items()})
+        return write(
+            {self.key(k): self._user_field(k, v, f"{path}/{k}") for k, v in read_object(raw).items()}
+        )
 
     def _user_field(self, key: str, raw: Raw, path: str) -> Raw:
         treat: Callable[[Raw, str], Raw] = getattr(self, USER_FIELDS.get(key, "data"))
@@ -188,7 +190,7 @@ class Values:
     def tags(self, raw: Raw, path: str) -> Raw:
         kind = first_byte(raw)
         if kind == BRACE:
-            return write({k: self.tag(k, v, path) for k, v in read_object(raw).items()})
+            return write({self._free_key(k, path): self.tag(k, v, path) for k, v in read_object(raw).items()})
         if kind != BRACKET:
             return self.whole(raw, path)
         items = read_list(raw)
@@ -204,29 +206,34 @@ class Values:
             tags = _read_tags(data)
         except msgspec.ValidationError:
             return set()
-        return {i for i, t in enumerate(tags) if kind_of_tag(t.key) is None and "@" not in (t.value or "")}
+        return {
+            i for i, t in enumerate(tags) if kind_of_tag(t.key) is None and "@" not in t.key + (t.value or "")
+        }
 
     def _tag_item(self, raw: Raw, path: str) -> Raw:
         if first_byte(raw) == BRACKET:
             pair = read_list(raw)
             if len(pair) == 2 and first_byte(pair[0]) == QUOTE:
-                return write([pair[0], self.tag(text_of(pair[0]), pair[1], path)])
+                name = text_of(pair[0])
+                return write([self._free_key(name, path), self.tag(name, pair[1], path)])
         if first_byte(raw) != BRACE:
             return self.data(raw, path)
         values = read_object(raw)
         named = values.get("key", NULL)
         key = text_of(named) if first_byte(named) == QUOTE else None
+        if key is not None:
+            values["key"] = write(self._free_key(key, path))
         value = values.get("value", NULL)
         treated = self.data(value, path) if key is None else self.tag(key, value, path)
         if treated == value and key is not None and kind_of_tag(key) in (None, "url"):
             return write(values)
-        for name, field in values.items():
-            if name == "value":
-                values[name] = treated
-            elif name == "query":
-                values[name] = _tag_query(field, treated)
-            elif name != "key" and treated != value:
-                values[name] = self.data(field, path)
+        for field, found in values.items():
+            if field == "value":
+                values[field] = treated
+            elif field == "query":
+                values[field] = _tag_query(found, treated)
+            elif field != "key" and treated != value:
+                values[field] = self.data(found, path)
         return write(values)
 
     def tag(self, key: str, raw: Raw, path: str) -> Raw:
@@ -332,7 +339,7 @@ class Values:
         treat: Callable[[Raw, str], Raw] = getattr(self, KINDS[kind].method)
         return treat(raw, path)
 
-    def named(self, key: str, raw: Raw, path: str, marks: Marks = None) -> Raw:
+    def named(self, path: str, key: str, raw: Raw, marks: Marks = None) -> Raw:
         """A field of free data."""
         here = f"{path}/{key}"
         kind = kind_of(key)
@@ -364,7 +371,7 @@ class Values:
             return raw
         if kind == BRACE:
             fields = read_object(raw)
-            return write({self._free_key(k, path): self.named(k, v, path, marks) for k, v in fields.items()})
+            return write({self._free_key(k, path): self.named(path, k, v, marks) for k, v in fields.items()})
         return write([self.free(item, path, marks) for item in read_list(raw)])
 
     def _free_key(self, key: str, path: str) -> str:
@@ -400,7 +407,7 @@ class Values:
         tree = self._trees.get(path)
         if tree is None:
             tree = self._trees[path] = self.tree(path, places)
-        return walk(tree, raw, partial(self.named, path=path))
+        return walk(tree, raw, self.named, path)
 
 
 def _both(first: Treat, then: Treat) -> Treat:
