@@ -108,7 +108,9 @@ def plan(
     if start is None:
         return [base]
     return [
-        replace(base, window_start=a, window_end=b, interval_seconds=int(step.total_seconds()) if step else None)
+        replace(
+            base, window_start=a, window_end=b, interval_seconds=int(step.total_seconds()) if step else None
+        )
         for a, b, step in _pieces(window, start, as_of)
     ]
 

@@ -48,9 +48,12 @@ class Request:
     shape         "records" list of objects · "series" groups × intervals · "discover" rows with meta.fields
     load          "upsert" by key · "replace" rows of the same scope and intervals make way for the new ones
     ignored       payload fields left out on purpose, by path
-    newest_first  field that only falls from page to page, so that a page ending before the window's start
-                  is the last one wanted (older servers ignore start and end of project events: facts §4.2)
+    newest_first  field that only falls from page to page, so that a page ending before the window's
+                  start is the last one wanted (older servers ignore start and end of project events: facts §4.2)
     personal      (path, kind) of personal fields of this request alone, besides the stream's
+    worklist      name of a file in warehouse/worklists: the ids to put in {item} of the path, one request each
+    control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
+                  this names the table whose rows are marked so; "" = a 404 says nothing
     totals        parameters of a second question, whose sum `totals_column` must reach (silent caps: §4.4)
     """
 
@@ -69,6 +72,8 @@ class Request:
     newest_first: str = ""
     totals: Parameters | None = None
     totals_column: str = ""
+    worklist: str = ""
+    control: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -236,7 +236,7 @@ def main() -> None:
         code = 1
     except SystemExit as error:
         code = error.code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # the last one to see it: says it and ends
         code = _explain(error)
     sys.stdout.flush()
     sys.stderr.flush()

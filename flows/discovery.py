@@ -57,7 +57,9 @@ def find_organizations(client: Client, wanted: Sequence[str]) -> list[Found]:
         return listed
     chosen: dict[str, Found] = {}
     for name in wanted:
-        found = next((f for f in listed if name in (f.organization.slug, f.organization.organization_id)), None)
+        found = next(
+            (f for f in listed if name in (f.organization.slug, f.organization.organization_id)), None
+        )
         found = found or _ask(client, name)
         if found is None:
             seen = ", ".join(f.organization.slug for f in listed)

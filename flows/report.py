@@ -62,7 +62,9 @@ def print_summary(result: Result, settings: Settings) -> None:
     names = sorted(result.rows)
     half = (len(names) + 1) // 2
     for left, right in zip(names[:half], [*names[half:], ""][:half], strict=True):
-        grid.add_row(left, f"{result.rows[left]:>10,}", "   ", right, f"{result.rows[right]:>10,}" if right else "")
+        grid.add_row(
+            left, f"{result.rows[left]:>10,}", "   ", right, f"{result.rows[right]:>10,}" if right else ""
+        )
     whole = sum(result.slices.get(s, 0) for s in ("complete", "sampled"))
     asked = sum(result.slices.values())
     console.print("\nRows in the warehouse", style="bold")
@@ -78,7 +80,9 @@ def print_summary(result: Result, settings: Settings) -> None:
         if len(result.incomplete) > MOST_TROUBLES:
             console.print(f"  … and {len(result.incomplete) - MOST_TROUBLES} more: sentry-warehouse status")
     else:
-        console.print(f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green")
+        console.print(
+            f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green"
+        )
     home = settings.home_path
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
@@ -131,7 +135,11 @@ def print_status(found: dict[str, Any]) -> None:
         for slice_ in found["incomplete"]:
             console.print("  " + describe(slice_), markup=False)
     for title, rows, line in (
-        ("Fields that are not as declared", found["drift"], "{stream}: {path} ({kind}, {found}) since {first_seen}"),
+        (
+            "Fields that are not as declared",
+            found["drift"],
+            "{stream}: {path} ({kind}, {found}) since {first_seen}",
+        ),
         ("Values that fit no column", found["rejects"], "{table_name}: {values} at {path}: {reason}"),
         ("Endpoints Sentry will withdraw", found["deprecations"], "{path}: {date}, use {replacement}"),
     ):

@@ -16,14 +16,12 @@ from extractors.client import Answer, Client
 from extractors.errors import BadQuery, Forbidden, Gone, SentryError, TooLarge, Unauthorized
 from extractors.plan import Organization, Slice, fill, split
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream
-from transforms.frames import Batch, parse_times
+from flows.loading import Loader
+from transforms.frames import parse_times
 from transforms.privacy import Privacy
-from transforms.reader import Reader, make_reader
 from transforms.records import Unreadable
 from transforms.series import decode_answer
 from warehouse import state
-from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
-from warehouse.load import Clear, load
 from warehouse.store import Store
 
 logger = logging.getLogger(__name__)
@@ -87,26 +85,19 @@ class Run:
     observer: Observer
     retries: int = 5
     stop: threading.Event = field(default_factory=threading.Event)
-    _requests: dict[tuple[str, str], Request] = field(default_factory=dict)
-    _readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
-    _normalising: threading.Lock = field(default_factory=threading.Lock)
+    loader: Loader = field(init=False)
 
     def __post_init__(self) -> None:
-        for stream in self.streams.values():
-            made = stream.configure(self.queries) if stream.configure else stream.requests
-            for request in made:
-                key = (stream.name, request.name)
-                self._requests[key] = request
-                self._readers[key] = make_reader(request.shape, request.tables, request.ignored)
+        self.loader = Loader(self.store, self.streams, self.queries)
 
     def requests(self, stream: str) -> list[Request]:
         """The requests of a stream in this run."""
-        return [r for (name, _), r in self._requests.items() if name == stream]
+        return self.loader.requests(stream)
 
     def request(self, slice_: Slice) -> Request:
         """The request a slice belongs to."""
-        return self._requests[slice_.stream, slice_.request]
+        return self.loader.request(slice_.stream, slice_.request)
 
     def run_slice(self, slice_: Slice, answers: Iterable[Answer] | None = None) -> list[Slice]:
         """Fetches, archives, normalises and loads one slice; closes it with its coverage.
@@ -176,20 +167,25 @@ class Run:
             self.observer.planned(progress.children)
         self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
 
-    def _fetch_and_load(
-        self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress
-    ) -> None:
+    def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
         request = self.request(slice_)
         if request.totals is not None:
             progress.expected = self._ask_totals(slice_, request.totals, progress)
         pages: list[Page] = []
         size = 0
         last: Answer | None = None
-        for answer in answers if answers is not None else self._ask(slice_, request):
+        if answers is not None:
+            asked: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
+        elif slice_.items is not None:
+            asked = self._ask_items(slice_, request, slice_.items)
+        else:
+            asked = (("", answer) for answer in self._ask(slice_, request))
+        for item, answer in asked:
             last = answer
             progress.requests += answer.requests
             progress.bytes += len(answer.body)
-            pages.append(self._page(slice_, request, answer, first=not slice_.page_cursor and not progress.files))
+            first = not slice_.page_cursor and not progress.files
+            pages.append(self._page(slice_, request, answer, item=item, first=first))
             size += len(pages[-1].body)
             if self._reached_start(slice_, request, answer.body):
                 break
@@ -228,6 +224,52 @@ class Run:
                 self._alternative[key] = number
                 return
 
+    def _ask_items(
+        self, slice_: Slice, request: Request, items: tuple[str, ...]
+    ) -> Iterator[tuple[str, Answer]]:
+        """(id, answer) for each id asked by itself, as lists of one record; an empty list with status 404
+        where there is no such thing. The cursor is the number of the next item.
+
+        Raises Gone when even something that was listed just now is not found: then the server does not
+        answer such requests, and a 404 says nothing.
+        """
+        trusted = not request.control
+        for number in range(int(slice_.page_cursor or 0), len(items)):
+            item = items[number]
+            cursor = str(number + 1) if number + 1 < len(items) else None
+            try:
+                answer = self._ask_item(slice_, request, item)
+                answer = replace(answer, body=b"[" + answer.body + b"]", cursor=cursor)
+            except Gone as error:
+                if not trusted:
+                    self._check_control(slice_, request)
+                    trusted = True
+                answer = Answer(
+                    status=404, body=b"[]", cursor=cursor, date=self.client_date(), requests=error.requests
+                )
+            yield item, answer
+
+    def _ask_item(self, slice_: Slice, request: Request, item: str) -> Answer:
+        return self.client.get(
+            path_of(slice_, request).replace("{item}", item),
+            fill(request.parameters, slice_),
+            region=self.organizations[slice_.organization_id].region or None,
+            retries=self.retries,
+        )
+
+    def _check_control(self, slice_: Slice, request: Request) -> None:
+        listed = self.store.rows(
+            f"select {request.control.removesuffix('s')}_id from {request.control} where organization_id = ? "
+            "and project_id = ? and _run_id = ? limit 1",
+            [slice_.organization_id, slice_.project_id, self.run_id],
+        )
+        if listed:
+            self._ask_item(slice_, request, listed[0][0])
+
+    def client_date(self) -> datetime:
+        """The server's time, aware."""
+        return self.clock.now().replace(tzinfo=UTC)
+
     def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
         return self.client.pages(
             path_of(slice_, request),
@@ -250,7 +292,7 @@ class Run:
         groups = decode_answer(answer.body).groups
         return sum(int(total or 0) for g in groups for f, total in g.totals.items() if f.startswith("sum("))
 
-    def _page(self, slice_: Slice, request: Request, answer: Answer, *, first: bool) -> Page:
+    def _page(self, slice_: Slice, request: Request, answer: Answer, *, item: str, first: bool) -> Page:
         personal = (*self.streams[slice_.stream].personal, *request.personal)
         envelope = "data" if request.shape == "discover" else ""
         return Page(
@@ -263,9 +305,9 @@ class Run:
             window_start=slice_.window_start,
             window_end=slice_.window_end,
             interval_seconds=slice_.interval_seconds,
-            path=path_of(slice_, request),
+            path=path_of(slice_, request).replace("{item}", item),
             parameters=msgspec.json.encode(fill(request.parameters, slice_)).decode(),
-            item="",
+            item=item,
             status=answer.status,
             fetched_at=answer.date.astimezone(UTC).replace(tzinfo=None),
             loaded_at=self.clock.now(),
@@ -292,31 +334,16 @@ class Run:
         loaded_at = self.clock.now()
         pages = [replace(page, loaded_at=loaded_at) for page in pages]
         (earlier,) = self.store.rows(
-            "select count(*) from meta.archive where run_id = ? and slice_id = ?", [self.run_id, slice_.slice_id]
+            "select count(*) from meta.archive where run_id = ? and slice_id = ?",
+            [self.run_id, slice_.slice_id],
         )[0]
         file = self.archive.write(pages, earlier)
-        with self._normalising:
-            batch = self.normalise(pages)
-        clear = clear_of(pages[0], self.request(slice_), batch)
-        with self.store.transaction():
-            load(self.store, batch.frames, seen_at=loaded_at, clear=clear)
-            self._note(slice_.slice_id, slice_.stream, slice_.organization_id, batch, loaded_at)
-            self.store.put(
-                ARCHIVE,
-                [
-                    {
-                        "file": file,
-                        "run_id": self.run_id,
-                        "slice_id": slice_.slice_id,
-                        "stream": slice_.stream,
-                        "pages": len(pages),
-                        "bytes": sum(len(p.body) for p in pages),
-                        "written_at": loaded_at,
-                    }
-                ],
-            )
+
+        def move_cursor() -> None:
             if cursor:
                 state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)
+
+        batch = self.loader.commit(pages, file, also=move_cursor)
         progress.files += 1
         progress.records += batch.records
         if batch.complaint:
@@ -326,64 +353,6 @@ class Run:
             reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())
             progress.loaded = (progress.loaded or 0) + reached
         self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))
-
-    def normalise(self, pages: Sequence[Page]) -> Batch:
-        """Pages of one slice as a Batch; also what `replay` does with pages of the archive."""
-        first = pages[0]
-        return self._readers[first.stream, first.request].read(
-            [page.body for page in pages],
-            {
-                "organization_id": first.organization_id,
-                "project_id": first.project_id,
-                "interval_seconds": first.interval_seconds,
-                "interval_start": first.window_start,
-                "_run_id": first.run_id,
-                "_loaded_at": first.loaded_at,
-            },
-        )
-
-    def _note(self, slice_id: str, stream: str, organization_id: str, batch: Batch, at: datetime) -> None:
-        for drift in sorted(batch.drift, key=lambda d: (d.path, d.kind, d.found)):
-            known = self.store.rows(
-                "select 1 from meta.drift where stream = ? and path = ? and kind = ? and found = ?",
-                [stream, drift.path, drift.kind, drift.found],
-            )
-            if known:
-                self.store.connection.execute(
-                    "update meta.drift set last_seen = ? where stream = ? and path = ? and kind = ? and found = ?",
-                    [at, stream, drift.path, drift.kind, drift.found],
-                )
-            else:
-                times = {"first_seen": at, "last_seen": at, "first_run_id": self.run_id}
-                self.store.put(DRIFT, [{"stream": stream, **asdict(drift), **times}])
-        self.store.put(
-            REJECTS,
-            [
-                {
-                    "run_id": self.run_id,
-                    "slice_id": slice_id,
-                    "stream": stream,
-                    "organization_id": organization_id,
-                    "table_name": reject.table,
-                    "record": reject.record,
-                    "path": reject.path,
-                    "reason": reject.reason,
-                    "value": reject.value,
-                    "rejected_at": at,
-                }
-                for reject in batch.rejects
-            ],
-        )
-
-
-def clear_of(page: Page, request: Request, batch: Batch) -> Clear | None:
-    """The rows that a batch replaces: those of its scope and intervals, with its slice's first file only."""
-    if request.load != "replace" or not page.first:
-        return None
-    scope = {"organization_id": page.organization_id, "project_id": page.project_id}
-    if request.shape == "series":
-        return Clear(**scope, start=batch.clear[0], end=batch.clear[1]) if batch.clear else None
-    return Clear(**scope, start=page.window_start, end=page.window_end)
 
 
 def path_of(slice_: Slice, request: Request) -> str:

@@ -80,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     lag_minutes: float = 10
     threads: int = 4
     retries: int = 5
+    details: int = 10_000
     timeout: float = 60
     memory: str = "400MB"
     privacy: Literal["hash", "drop", "keep"] = "hash"
@@ -127,7 +128,9 @@ def load_settings(
 
 def _checked_url(url: str) -> str:
     if not url.startswith(("https://", "http://")):
-        raise UsageError(f"SENTRY_URL is {url!r}: it must start with https:// (or http:// for a local server).")
+        raise UsageError(
+            f"SENTRY_URL is {url!r}: it must start with https:// (or http:// for a local server)."
+        )
     return url.rstrip("/").removesuffix("/api/0")
 
 
@@ -151,7 +154,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 def _sentryclirc(environment: Mapping[str, str]) -> dict[str, Any]:
     here = Path.cwd()
-    nearest = next((p / ".sentryclirc" for p in (here, *here.parents) if (p / ".sentryclirc").is_file()), None)
+    nearest = next(
+        (p / ".sentryclirc" for p in (here, *here.parents) if (p / ".sentryclirc").is_file()), None
+    )
     home = Path(environment.get("HOME", "~")).expanduser() / ".sentryclirc"
     parser = configparser.RawConfigParser()
     for file in (home, nearest):
@@ -180,7 +185,9 @@ def _apply_variables(values: dict[str, Any], environment: Mapping[str, str]) -> 
             text = environment[variable]
             values[name] = _listed(text) if name in ("organizations", "projects") else text
     for field in msgspec.structs.fields(Settings):
-        section = field.type if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct) else None
+        section = (
+            field.type if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct) else None
+        )
         if section is None:
             if text := environment.get(PREFIX + field.name.upper(), ""):
                 values[field.name] = _parsed(field.type, text)

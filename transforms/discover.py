@@ -60,7 +60,9 @@ class DiscoverReader:
         types: dict[str, str] = {}
         for answer in answers:
             fields = answer.meta.get("fields", answer.meta)
-            types |= {k: v for k, v in fields.items() if isinstance(v, str)} if isinstance(fields, dict) else {}
+            types |= (
+                {k: v for k, v in fields.items() if isinstance(v, str)} if isinstance(fields, dict) else {}
+            )
             if answer.meta.get("dataScanned") == "partial":
                 batch.complaint = "sampled"
         table = typed_table(self.table, types)
@@ -101,7 +103,9 @@ def typed_table(table: Table, types: Mapping[str, str]) -> Table:
             return column
         return replace(column, type=TYPES.get(named, Type.VARCHAR))
 
-    declared = tuple(c for c in table.all_columns if c.name not in ("organization_id", "_run_id", "_loaded_at"))
+    declared = tuple(
+        c for c in table.all_columns if c.name not in ("organization_id", "_run_id", "_loaded_at")
+    )
     return replace(table, columns=tuple(typed(c) for c in declared))
 
 

@@ -1,4 +1,4 @@
-"""Lists of JSON objects to frames: compiled and strict first, field by field for the record that does not fit."""
+"""Lists of JSON objects to frames: compiled and strict first, field by field where a record does not fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Raw
@@ -251,12 +251,10 @@ def table_columns(
 
 
 def _item_of(tree: Node, path: str) -> Node | str:
-    found: Node | Items | str = tree
-    for key in path.split("/"):
-        assert isinstance(found, Node)  # build_tree made it so
-        found = found.fields[key]
-    assert isinstance(found, Items)
-    return found.item
+    *parents, last = path.split("/")
+    for key in parents:
+        tree = cast(Node, tree.fields[key])
+    return cast(Items, tree.fields[last]).item
 
 
 def _finish(column: Column, values: Sequence[Any]) -> Sequence[Any]:
@@ -283,8 +281,7 @@ class Walker:
             get: Callable[[Any], Any] = attrgetter(self.node.attribute[key])
             return list(map(get, self.structs))
         if key not in self._below:
-            sub = self.node.fields[key]
-            assert isinstance(sub, Node)  # build_tree made it so
+            sub = cast(Node, self.node.fields[key])
             empty = sub.struct()
             structs = [empty if s is None else s for s in self.values(key)]
             self._below[key] = Walker(sub, structs)
@@ -294,14 +291,15 @@ class Walker:
         """The first value that is not null of several places."""
         found = self.values(paths[0])
         for path in paths[1:]:
-            found = [b if a is None or a is NULL else a for a, b in zip(found, self.values(path), strict=True)]
+            found = [
+                b if a is None or a is NULL else a for a, b in zip(found, self.values(path), strict=True)
+            ]
         return found
 
     def tag(self, key: str) -> list[Any]:
         """The value of a tag; the last one where a key stands twice."""
         if self._tags is None:
-            item = _item_of(self.node, "tags")
-            assert isinstance(item, Node)
+            item = cast(Node, _item_of(self.node, "tags"))
             k, v = attrgetter(item.attribute["key"]), attrgetter(item.attribute["value"])
             self._tags = [{k(t): v(t) for t in tags} if tags else {} for tags in self.values("tags")]
         return [tags.get(key) for tags in self._tags]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
+import polars as pl
 
 from transforms.frames import Batch, build_frame, parse_times
 from transforms.records import Unreadable, repair
 from warehouse.schema import Column, Context, Table
-
-import polars as pl
 
 Number = int | float | None
 
@@ -123,5 +123,5 @@ def span(answers: Iterable[Answer]) -> tuple[datetime, datetime] | None:
     times = sorted(t for t in parse_times(pl.Series(texts, dtype=pl.String())).to_list() if t is not None)
     if not times:
         return None
-    step = min((b - a for a, b in zip(times, times[1:], strict=False) if b > a), default=timedelta(0))
+    step = min((b - a for a, b in pairwise(times) if b > a), default=timedelta(0))
     return times[0], times[-1] + (step or timedelta(microseconds=1))

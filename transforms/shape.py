@@ -96,9 +96,7 @@ def build_tree(tables: tuple[Table, ...], ignored: tuple[str, ...], learnt: froz
         if table.each:
             items = _list_at(root, table.each)
             if any(c.at == ELEMENT for c in table.all_columns):
-                items.item = next(
-                    leaf_of(c.name, c.type) for c in table.all_columns if c.at == ELEMENT
-                )
+                items.item = next(leaf_of(c.name, c.type) for c in table.all_columns if c.at == ELEMENT)
             elif isinstance(items.item, Node):
                 base = items.item
         for column in table.all_columns:

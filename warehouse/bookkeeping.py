@@ -5,7 +5,9 @@ from __future__ import annotations
 from warehouse.schema import Column, Context, Table, Type
 
 
-def _table(name: str, comment: str, key: tuple[str, ...], columns: tuple[tuple[str, Type, str], ...]) -> Table:
+def _table(
+    name: str, comment: str, key: tuple[str, ...], columns: tuple[tuple[str, Type, str], ...]
+) -> Table:
     made = tuple(Column(n, t, c, Context(n)) for n, t, c in columns)
     return Table(name, comment, key, made, schema="meta", bookkeeping=True)
 

@@ -1,4 +1,4 @@
-"""Reads what is there, for people and monitors: status, answers to SQL. Never writes, never blocks a writer."""
+"""Reads what is there for people and monitors: status, answers to SQL. Never writes, blocks no writer."""
 
 from __future__ import annotations
 
@@ -83,10 +83,8 @@ def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
     missing = re.search(r"(?:Table|View) with name (\S+) does not exist", text)
     if missing:
         found = connection.execute(
-            "select case schema_name when 'main' then name else schema_name || '.' || name end from ("
-            "select schema_name, table_name as name from duckdb_tables() where database_name = current_database() "
-            "union all select schema_name, view_name from duckdb_views() where database_name = current_database() "
-            "and not internal) order by 1"
+            "select case table_schema when 'main' then table_name else table_schema || '.' || table_name end "
+            "from information_schema.tables where table_catalog = current_database() order by 1"
         ).fetchall()
         names = [row[0] for row in found]
         wanted = missing[1].strip('!"')
@@ -173,7 +171,10 @@ with newest as (
     from meta.coverage
 )
 select
-    case when stream = 'discover' then 'discover_' || request else trim(stream || ' ' || request) end as "table",
+    case
+        when stream = 'discover' then 'discover_' || request
+        else trim(stream || ' ' || request)
+    end as "table",
     count(*) filter (status in ('complete', 'sampled')) as whole,
     count(*) as slices,
     sum(expected) as expected,
@@ -195,7 +196,17 @@ with newest as (
         ) as age
     from meta.coverage
 )
-select stream, request, organization_id, project_id, window_start, window_end, status, expected, loaded, reason
+select
+    stream,
+    request,
+    organization_id,
+    project_id,
+    window_start,
+    window_end,
+    status,
+    expected,
+    loaded,
+    reason
 from newest
 where age = 1 and status not in ('complete', 'sampled')
 order by stream, request, organization_id, project_id, window_start

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from warehouse.schema import (
     Context,
@@ -129,18 +128,3 @@ def _keep_history(store: Store, table: Table, seen_at: datetime) -> None:
         f"where not exists (select 1 from {history.full_name} as h where {same} and h.valid_to is null)",
         [seen_at],
     )
-
-
-def mark(store: Store, table: Table, key: Mapping[str, Any], values: Mapping[str, Any], at: datetime) -> None:
-    """Sets marks (deleted, merged) on one stored row and ends its present state in the history."""
-    same = " and ".join(f"{quote(k)} = ?" for k in key)
-    assigned = ", ".join(f"{quote(c)} = ?" for c in values)
-    store.connection.execute(
-        f"update {table.full_name} set {assigned} where {same}", [*values.values(), *key.values()]
-    )
-    if table.history:
-        history = history_table(table)
-        store.connection.execute(
-            f"update {history.full_name} set valid_to = ? where {same} and valid_to is null",
-            [at, *key.values()],
-        )

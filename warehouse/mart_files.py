@@ -60,24 +60,7 @@ def all_marts(folder: Path = FOLDER) -> tuple[Mart, ...]:
 
 def parse_mart(name: str, text: str) -> Mart:
     """A mart from the text of its file. Raises MartError when grain, definition, columns or SQL lack."""
-    lines = text.strip().splitlines()
-    header = 0
-    while header < len(lines) and lines[header].startswith("--"):
-        header += 1
-    sql = "\n".join(lines[header:]).strip().rstrip(";")
-    words: list[tuple[str, str]] = []
-    grain: list[str] = []
-    for line in lines[:header]:
-        body = line[2:]
-        found = re.match(r" ([a-z_][a-z0-9_]*): (.*)", body)
-        if found:
-            words.append((found[1], found[2].strip()))
-        elif words and body.startswith("   "):
-            words[-1] = (words[-1][0], f"{words[-1][1]} {body.strip()}")
-        elif body.strip() and not words:
-            grain.append(body.strip())
-        elif body.strip():
-            raise MartError(f"{name}.sql: header line is neither `name: text` nor indented: {line}")
+    grain, words, sql = split_header(name, text)
     special = {"definition": "", "reconcile": "", "materialised": "no"}
     columns = tuple((word, value) for word, value in words if word not in special)
     special |= {word: value for word, value in words if word in special}
@@ -93,7 +76,7 @@ def parse_mart(name: str, text: str) -> Mart:
         raise MartError(f"{name}.sql: materialised must be yes or no")
     return Mart(
         name=name,
-        grain=" ".join(grain),
+        grain=grain,
         columns=columns,
         definition=special["definition"],
         reconcile=special["reconcile"].rstrip(";"),
@@ -101,6 +84,28 @@ def parse_mart(name: str, text: str) -> Mart:
         materialised=special["materialised"] == "yes",
         needs=_relations(sql),
     )
+
+
+def split_header(name: str, text: str) -> tuple[str, list[tuple[str, str]], str]:
+    """First sentence, `word: text` lines and SQL of a file that opens with comment lines."""
+    lines = text.strip().splitlines()
+    header = 0
+    while header < len(lines) and lines[header].startswith("--"):
+        header += 1
+    sentence: list[str] = []
+    words: list[tuple[str, str]] = []
+    for line in lines[:header]:
+        body = line[2:]
+        found = re.match(r" ([a-z_][a-z0-9_]*): (.*)", body)
+        if found:
+            words.append((found[1], found[2].strip()))
+        elif words and body.startswith("   "):
+            words[-1] = (words[-1][0], f"{words[-1][1]} {body.strip()}")
+        elif body.strip() and not words:
+            sentence.append(body.strip())
+        elif body.strip():
+            raise MartError(f"{name}.sql: header line is neither `name: text` nor indented: {line}")
+    return " ".join(sentence), words, "\n".join(lines[header:]).strip().rstrip(";")
 
 
 def create_marts(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,9 +119,7 @@ def _build(folder: Path) -> dict[str, Any]:
         "run": run[0] if run and isinstance(run, tuple) else run,
         "database": {"file": DATABASE, **_file_facts(folder / DATABASE)},
         "tables": tables,
-        "completeness": [
-            dict(zip(("table", "status", "days"), row, strict=True)) for row in completeness
-        ],
+        "completeness": [dict(zip(("table", "status", "days"), row, strict=True)) for row in completeness],
     }
 
 
@@ -131,8 +128,8 @@ def _table(
 ) -> dict[str, Any]:
     full = f"{quote(schema)}.{quote(name)}"
     columns = connection.execute(
-        "select column_name, data_type, comment from duckdb_columns() where database_name = current_database() "
-        "and schema_name = ? and table_name = ? order by column_index",
+        "select column_name, data_type, comment from duckdb_columns() "
+        "where database_name = current_database() and schema_name = ? and table_name = ? order by column_index",
         [schema, name],
     ).fetchall()
     (count,) = connection.execute(f"select count(*) from {full}").fetchall()[0]
@@ -172,7 +169,7 @@ def _point(link: Path, target: Path) -> None:
     fresh.symlink_to(relative, target_is_directory=True)
     if link.is_dir() and not link.is_symlink():
         raise WarehouseError(f"{link} is a folder, not a link of ours: move it away and publish again.")
-    os.replace(fresh, link)
+    fresh.replace(link)
 
 
 def _prune(generations: Path, newest: Path, keep: int) -> None:

@@ -77,7 +77,9 @@ class Store:
     def _prepare(self) -> None:
         for schema in ("meta", "marts"):
             self.connection.execute(f"create schema if not exists {schema}")
-        existing = {row[0] for row in self.rows("select table_name from duckdb_tables() where schema_name='meta'")}
+        existing = {
+            row[0] for row in self.rows("select table_name from duckdb_tables() where schema_name='meta'")
+        }
         for table in BOOKKEEPING:
             if table.name not in existing:
                 self.create(table)

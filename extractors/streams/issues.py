@@ -19,7 +19,9 @@ ISSUES = Table(
         Column("status", Type.VARCHAR, "unresolved, resolved, ignored, …", "status"),
         Column("substatus", Type.VARCHAR, "new, ongoing, escalating, regressed, archived_…", "substatus"),
         Column("priority", Type.VARCHAR, "high, medium, low; null on older servers.", "priority"),
-        Column("priority_locked_at", Type.TIMESTAMP, "When a person set the priority (UTC).", "priorityLockedAt"),
+        Column(
+            "priority_locked_at", Type.TIMESTAMP, "When a person set the priority (UTC).", "priorityLockedAt"
+        ),
         Column("issue_type", Type.VARCHAR, "Kind of problem, such as error.", "issueType"),
         Column("issue_category", Type.VARCHAR, "error, performance, outage, …", "issueCategory"),
         Column("event_type", Type.VARCHAR, "Type of its events: error, default, …", "type"),
@@ -61,7 +63,12 @@ ISSUES = Table(
         "assigned_to_id",
     ),
     marks=(
-        Column("deleted_at", Type.TIMESTAMP, "When Sentry first answered 404 for it (UTC).", Context("deleted_at")),
+        Column(
+            "deleted_at",
+            Type.TIMESTAMP,
+            "When Sentry first answered 404 for it (UTC).",
+            Context("deleted_at"),
+        ),
         Column(
             "merged_into_issue_id",
             Type.VARCHAR,
@@ -84,6 +91,7 @@ ISSUE_DETAILS = Table(
         Column("first_release", Type.VARCHAR, "Version it first came with.", "firstRelease/version"),
         Column("last_release", Type.VARCHAR, "Version it last came with.", "lastRelease/version"),
         Column("user_report_count", Type.BIGINT, "Feedback reports for it.", "userReportCount"),
+        Column("num_comments", Type.BIGINT, "Comments by members, when its page was read.", "numComments"),
     ),
 )
 
@@ -106,10 +114,117 @@ ISSUE_ACTIVITY = Table(
     parent="issue_details",
 )
 
+LISTED = (
+    "shareId",
+    "project/name",
+    "project/slug",
+    "project/platform",
+    "isBookmarked",
+    "isSubscribed",
+    "subscriptionDetails",
+    "hasSeen",
+    "stats",
+    "filtered",
+    "lifetime/stats",
+    "owners",
+    "inbox",
+    "sessionCount",
+    "matchingEventId",
+    "matchingEventEnvironment",
+    "integrationIssues",
+    "sentryAppIssues",
+    "pluginActions",
+    "pluginIssues",
+    "latestEventHasAttachments",
+    "seerFixabilityScore",
+    "seerAutofixLastTriggered",
+    "seerExplorerAutofixLastTriggered",
+    "derivedData",
+)
+"""Fields of a list's rows that stay out: as the token's user sees it, or sparklines."""
+
+RELEASE_FIELDS = ("firstRelease", "lastRelease")
+OWN_PAGE = (
+    *LISTED,
+    "pluginContexts",
+    "tags",
+    "seenBy",
+    "participants",
+    "currentRelease",
+    "forecast",
+    "count24h",
+    "activity/sentry_app",
+    *(
+        f"{release}/{name}"
+        for release in RELEASE_FIELDS
+        for name in (
+            "id",
+            "status",
+            "shortVersion",
+            "versionInfo",
+            "ref",
+            "url",
+            "dateReleased",
+            "dateCreated",
+            "data",
+            "newGroups",
+            "owner",
+            "commitCount",
+            "lastCommit",
+            "deployCount",
+            "lastDeploy",
+            "authors",
+            "projects",
+            "firstEvent",
+            "lastEvent",
+            "currentProjectMeta",
+            "userAgent",
+        )
+    ),
+    *(
+        f"activity/user/{name}"
+        for name in (
+            "username",
+            "avatarUrl",
+            "isActive",
+            "hasPasswordAuth",
+            "isManaged",
+            "dateJoined",
+            "lastLogin",
+            "has2fa",
+            "lastActive",
+            "isSuperuser",
+            "isStaff",
+            "isUnclaimed",
+            "experiments",
+            "emails",
+            "avatar",
+            "identities",
+            "options",
+            "flags",
+        )
+    ),
+)
+"""Fields of an issue's own page that stay out as well: in tables of their own, or of no use in SQL."""
+
+DETAIL_PATH = "/organizations/{organization}/issues/{item}/"
+
+
+def _unused(table: Table) -> tuple[str, ...]:
+    return tuple(
+        place
+        for column in table.columns
+        for place in (
+            (column.at,) if isinstance(column.at, str) else column.at if isinstance(column.at, tuple) else ()
+        )
+    )
+
+
 STREAM = Stream(
     name="issues",
-    about="A sweep of all issues of all statuses that had an event within Sentry's 90 days.",
-    source="GET /api/0/organizations/{org}/issues/ (facts §4.1)",
+    about="A sweep of all issues of all statuses that had an event within Sentry's 90 days, then the own "
+    "pages of those that changed or vanished.",
+    source="GET /api/0/organizations/{org}/issues/ and …/issues/{id}/ (facts §4.1)",
     scope="project",
     scopes=("event:read",),
     personal=(
@@ -120,6 +235,21 @@ STREAM = Stream(
         ("metadata/contact_email", "email"),
         ("metadata/name", "name"),
         ("owners", "member"),
+        ("activity/user/name", "member"),
+        ("activity/user/email", "member"),
+        ("activity/user/username", "member"),
+        ("activity/user/emails", "member"),
+        ("activity/user/avatarUrl", "member"),
+        ("activity/user/avatar", "member"),
+        ("activity/user/identities", "member"),
+        ("participants", "member"),
+        ("seenBy", "member"),
+        ("firstRelease/authors", "member"),
+        ("firstRelease/lastCommit", "member"),
+        ("firstRelease/owner", "member"),
+        ("lastRelease/authors", "member"),
+        ("lastRelease/lastCommit", "member"),
+        ("lastRelease/owner", "member"),
     ),
     requests=(
         Request(
@@ -137,33 +267,24 @@ STREAM = Stream(
             # every night the whole window: lastSeen says nothing of changes of status
             window=Window(overlap=timedelta(days=90)),
             tables=(ISSUES,),
-            ignored=(
-                "shareId",
-                "project/name",
-                "project/slug",
-                "project/platform",
-                "isBookmarked",
-                "isSubscribed",
-                "subscriptionDetails",
-                "hasSeen",
-                "stats",
-                "filtered",
-                "lifetime/stats",
-                "owners",
-                "inbox",
-                "sessionCount",
-                "matchingEventId",
-                "matchingEventEnvironment",
-                "integrationIssues",
-                "sentryAppIssues",
-                "pluginActions",
-                "pluginIssues",
-                "latestEventHasAttachments",
-                "seerFixabilityScore",
-                "seerAutofixLastTriggered",
-                "seerExplorerAutofixLastTriggered",
-                "derivedData",
-            ),
+            ignored=LISTED,
+        ),
+        Request(
+            name="detail",
+            path=DETAIL_PATH,
+            paging=None,
+            worklist="issue_details",
+            tables=(ISSUE_DETAILS, ISSUE_ACTIVITY),
+            ignored=(*OWN_PAGE, *_unused(ISSUES)),
+        ),
+        Request(
+            name="vanished",
+            path=DETAIL_PATH,
+            paging=None,
+            worklist="issues_vanished",
+            control="issues",
+            tables=(ISSUES, ISSUE_DETAILS, ISSUE_ACTIVITY),
+            ignored=OWN_PAGE,
         ),
     ),
 )

@@ -17,7 +17,12 @@ PROJECTS = Table(
         Column("status", Type.VARCHAR, "active, or why not; null on older servers.", "status"),
         Column("date_created", Type.TIMESTAMP, "When the project was made (UTC).", "dateCreated"),
         Column("first_event", Type.TIMESTAMP, "Time of its first event (UTC).", "firstEvent"),
-        Column("first_transaction_event", Type.BOOLEAN, "Whether it sent a transaction yet.", "firstTransactionEvent"),
+        Column(
+            "first_transaction_event",
+            Type.BOOLEAN,
+            "Whether it sent a transaction yet.",
+            "firstTransactionEvent",
+        ),
         Column("has_sessions", Type.BOOLEAN, "Whether it sends release health data.", "hasSessions"),
         Column("has_profiles", Type.BOOLEAN, "Whether it sends profiles.", "hasProfiles"),
         Column("has_replays", Type.BOOLEAN, "Whether it sends replays.", "hasReplays"),

@@ -6,7 +6,9 @@ from extractors.stream import Request, Stream, Window
 from warehouse.schema import Column, Context, Table, Type
 
 PROJECT = Column("project_id", Type.VARCHAR, "The project.", Context("project_id"))
-RELEASE = Column("release", Type.VARCHAR, "Version of the release; empty where none was sent.", "by/release", "")
+RELEASE = Column(
+    "release", Type.VARCHAR, "Version of the release; empty where none was sent.", "by/release", ""
+)
 ENVIRONMENT = Column(
     "environment", Type.VARCHAR, "Environment; empty where none was sent.", "by/environment", ""
 )
@@ -57,7 +59,9 @@ SESSION_HEALTH = Table(
         SECONDS,
         _measure("session_count", "sum(session)", "Sessions of all statuses.", Type.BIGINT),
         _measure("user_count", "count_unique(user)", "Distinct users; not additive.", Type.BIGINT),
-        _measure("crash_free_session_rate", "crash_free_rate(session)", "Share of sessions without crash, 0 to 1."),
+        _measure(
+            "crash_free_session_rate", "crash_free_rate(session)", "Share of sessions without crash, 0 to 1."
+        ),
         _measure("crash_free_user_rate", "crash_free_rate(user)", "Share of users without crash, 0 to 1."),
         _measure("session_duration_p50", "p50(session.duration)", "Median duration in ms; null since 2023."),
         _measure("session_duration_p95", "p95(session.duration)", "95th percentile of duration in ms."),

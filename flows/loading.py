@@ -1,0 +1,147 @@
+"""From archived pages to committed rows: the one way, for live runs and for replay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import msgspec
+
+from extractors.archive import Page
+from extractors.stream import DiscoverQuery, Request, Stream
+from transforms.frames import Batch
+from transforms.reader import Reader, make_reader
+from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
+from warehouse.load import Clear, load
+from warehouse.marks import mark_deleted, mark_merged
+from warehouse.store import Store
+
+
+class Loader:
+    """Normalises pages and commits their rows, with the archive's entry, in one transaction."""
+
+    def __init__(
+        self, store: Store, streams: Mapping[str, Stream], queries: Sequence[DiscoverQuery] = ()
+    ) -> None:
+        self.store = store
+        self._requests: dict[tuple[str, str], Request] = {}
+        self._readers: dict[tuple[str, str], Reader] = {}
+        self._one_at_a_time = threading.Lock()
+        for stream in streams.values():
+            for request in stream.configure(queries) if stream.configure else stream.requests:
+                self.add(stream.name, request)
+
+    def add(self, stream: str, request: Request) -> None:
+        """Lets pages of one more request be read."""
+        self._requests[stream, request.name] = request
+        self._readers[stream, request.name] = make_reader(request.shape, request.tables, request.ignored)
+
+    def request(self, stream: str, name: str) -> Request:
+        """A request by its stream and name. Raises KeyError for one that is not known."""
+        return self._requests[stream, name]
+
+    def requests(self, stream: str) -> list[Request]:
+        """The requests of a stream."""
+        return [r for (name, _), r in self._requests.items() if name == stream]
+
+    def normalise(self, pages: Sequence[Page]) -> Batch:
+        """Pages of one slice as a Batch. Raises transforms.records.Unreadable."""
+        first = pages[0]
+        context = {
+            "organization_id": first.organization_id,
+            "project_id": first.project_id,
+            "interval_seconds": first.interval_seconds,
+            "interval_start": first.window_start,
+            "_run_id": first.run_id,
+            "_loaded_at": first.loaded_at,
+        }
+        # one batch in memory at a time; more threads would not be faster under the interpreter's lock
+        with self._one_at_a_time:
+            return self._readers[first.stream, first.request].read([p.body for p in pages], context)
+
+    def commit(self, pages: Sequence[Page], file: str, *, also: Callable[[], None] | None = None) -> Batch:
+        """Loads pages that stand in the archive as `file`; `also` runs in the same transaction."""
+        first = pages[0]
+        request = self.request(first.stream, first.request)
+        batch = self.normalise(pages)
+        with self.store.transaction():
+            load(
+                self.store, batch.frames, seen_at=first.loaded_at, clear=_rows_to_clear(first, request, batch)
+            )
+            if request.control:
+                _apply_marks(self.store, pages)
+            self._note(first, batch)
+            self.store.put(
+                ARCHIVE,
+                [
+                    {
+                        "file": file,
+                        "run_id": first.run_id,
+                        "slice_id": first.slice_id,
+                        "stream": first.stream,
+                        "pages": len(pages),
+                        "bytes": sum(len(p.body) for p in pages),
+                        "written_at": first.loaded_at,
+                    }
+                ],
+            )
+            if also:
+                also()
+        return batch
+
+    def _note(self, page: Page, batch: Batch) -> None:
+        for drift in sorted(batch.drift, key=lambda d: (d.path, d.kind, d.found)):
+            key = {"stream": page.stream, **asdict(drift)}
+            known = self.store.rows(
+                "select first_seen, first_run_id from meta.drift "
+                "where stream = ? and path = ? and kind = ? and found = ?",
+                [page.stream, drift.path, drift.kind, drift.found],
+            )
+            since, run_id = known[0] if known else (page.loaded_at, page.run_id)
+            times = {"first_seen": since, "last_seen": page.loaded_at, "first_run_id": run_id}
+            self.store.put(DRIFT, [{**key, **times}])
+        self.store.put(
+            REJECTS,
+            [
+                {
+                    "run_id": page.run_id,
+                    "slice_id": page.slice_id,
+                    "stream": page.stream,
+                    "organization_id": page.organization_id,
+                    "table_name": reject.table,
+                    "record": reject.record,
+                    "path": reject.path,
+                    "reason": reject.reason,
+                    "value": reject.value,
+                    "rejected_at": page.loaded_at,
+                }
+                for reject in batch.rejects
+            ],
+        )
+
+
+def _rows_to_clear(page: Page, request: Request, batch: Batch) -> Clear | None:
+    """The rows that a batch replaces: those of its scope and intervals, with its slice's first file only."""
+    if request.load != "replace" or not page.first:
+        return None
+    if request.shape != "series":
+        return Clear(page.organization_id, page.project_id, page.window_start, page.window_end)
+    if batch.clear is None:
+        return None
+    return Clear(page.organization_id, page.project_id, *batch.clear)
+
+
+def _apply_marks(store: Store, pages: Sequence[Page]) -> None:
+    """Marks issues as the answers about each of them say: not found, or another one in its place."""
+    for page in pages:
+        if page.status == 404:
+            mark_deleted(store, page.organization_id, page.item, page.loaded_at)
+            continue
+        found = msgspec.json.decode(page.body, type=list[_Identity])
+        if found and str(found[0].id) != page.item:
+            mark_merged(store, page.organization_id, page.item, str(found[0].id), page.loaded_at)
+
+
+class _Identity(msgspec.Struct):
+    id: str | int

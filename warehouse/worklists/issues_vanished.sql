@@ -1,0 +1,23 @@
+-- One row per issue that this run's complete sweep of its project did not list although its last event is
+-- recent enough to be: asked for by itself, once, to learn whether it was deleted or merged.
+with swept as (
+    select organization_id, project_id, max(window_end) as window_end, min(window_start) as window_start
+    from meta.coverage
+    where run_id = $run_id and stream = 'issues' and request = ''
+    group by organization_id, project_id
+    having bool_and(status = 'complete')
+)
+select
+    i.organization_id,
+    i.project_id,
+    i.issue_id as item
+from issues as i
+inner join swept as s using (organization_id, project_id)
+left join issue_details as d using (organization_id, issue_id)
+where
+    i._run_id <> $run_id
+    and i.deleted_at is null
+    and i.merged_into_issue_id is null
+    and i.last_seen >= s.window_start
+    and (d._loaded_at is null or d._loaded_at <= i._loaded_at)
+order by i.organization_id, i.project_id, i.issue_id
