@@ -70,6 +70,7 @@ SAME_PAGES = 3
 MOST_PAGES = 200_000
 """Of one listing: two million events at the smallest page of 10 rows (facts §1.3)."""
 CURSOR_CHARACTERS = 2000
+STOPPED = "Asked to stop. Run again to go on from here."
 CHUNK = 1 << 20
 IDLE_SECONDS = 20.0
 """Idle connections are closed by us after this, sooner than common servers do (60-75 s)."""
@@ -95,9 +96,9 @@ class Answer:
     body: bytes
     cursor: str | None
     date: datetime
-    hits: int | None
-    deprecation: dict[str, str] | None
-    requests: int
+    hits: int | None = None
+    deprecation: dict[str, str] | None = None
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +401,7 @@ class Client:
         finally:
             _asking.now = False
         if stopped:
-            raise Stopped
+            raise Stopped(STOPPED)
         return _Received(status, headers, b"", trouble)
 
     def _read(self, response: httpx.Response) -> tuple[bytes, Trouble | None]:
@@ -502,7 +503,7 @@ class Client:
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
-            raise Stopped
+            raise Stopped(STOPPED)
 
     def _note_retry(self, course: _Course, state: RetryCallState) -> None:
         refused = _refused(state)
@@ -639,7 +640,6 @@ def _answer(received: _Received) -> Answer:
         date=server_date(received.headers) or datetime.now(UTC),
         hits=int(hits) if hits.isdecimal() else None,
         deprecation=_deprecation(received.headers),
-        requests=1,
     )
 
 
@@ -838,7 +838,7 @@ class _Watch(threading.local):
         while not done.wait(STOP_SECONDS):
             if self.stop.is_set():
                 abandoned.set()
-                raise Stopped
+                raise Stopped(STOPPED)
         if errors:
             raise errors.pop()
         return results.pop()
@@ -858,7 +858,7 @@ class _Stream:
             end = min(end, time.monotonic() + timeout)
         while True:
             if self._watch.stop.is_set():
-                raise Stopped
+                raise Stopped(STOPPED)
             left = end - time.monotonic()
             if left <= 0:
                 raise self._read_timeout("no bytes in time")

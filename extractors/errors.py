@@ -9,12 +9,9 @@ SentryError
 ├── TooLarge        the server cannot answer this much in time: ask in smaller windows
 ├── NotSentry       what answers is no Sentry API: a wrong URL, a proxy's page, another host
 ├── Unreachable     no connection: refused, no such name, TLS
-└── PagingError     the pages do not end
-Stopped             no error: the run was asked to stop (Ctrl-C); not a SentryError, so that nobody
-                    books the slice as failed
+├── PagingError     the pages do not end
+└── Stopped         nobody's fault: the run was asked to stop (Ctrl-C), the slice stays open
 """
-
-# ruff: noqa: N818 - the names say what happened; "Error" behind each would say nothing more
 
 from __future__ import annotations
 
@@ -101,7 +98,7 @@ class PagingError(SentryError):
     """The pages repeat or never end."""
 
 
-class Stopped(Exception):
+class Stopped(SentryError):
     """The run was asked to stop while this request was under way."""
 
 
