@@ -1,0 +1,19 @@
+-- How old is each table?
+-- title: Freshness by table
+-- page: data
+-- order: 30
+-- size: full
+-- empty: No run yet.
+-- definition: Age: hours from the time up to which a table is loaded to the end of the newest run's windows. Fresh:
+--   at most 36.
+select
+    table_name,
+    status,
+    age_hours,
+    up_to,
+    newest_row_at,
+    newest_loaded_at,
+    projects_behind
+from marts.freshness
+where $organization is null or organization_id = $organization
+order by age_hours desc nulls first, table_name

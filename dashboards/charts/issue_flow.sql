@@ -1,0 +1,34 @@
+-- Do we close issues as fast as they come?
+-- title: Issues in and out, by week
+-- page: overview, issues
+-- order: 30
+-- size: wide
+-- drill: flow
+-- empty: No issue was opened, resolved or ignored in these days.
+-- definition: In: first seen, regressed or reopened. Out: resolved or ignored, drawn below zero. Weeks begin on
+--   Monday (UTC); the first and last hold only the chosen days.
+with
+days as (
+    select date_trunc('week', day)::date as week, opened, regressed, reopened, resolved, ignored
+    from marts.issue_flow
+    where day between $start and $end
+        and ($organization is null or organization_id = $organization)
+        and ($project is null or project_slug = $project)
+),
+
+weeks as (
+    select week, 'new' as change, 1 as place, sum(opened)::bigint as issues from days group by all
+    union all
+    select week, 'regressed', 2, sum(regressed)::bigint from days group by all
+    union all
+    select week, 'reopened', 3, sum(reopened)::bigint from days group by all
+    union all
+    select week, 'resolved', 4, sum(resolved)::bigint from days group by all
+    union all
+    select week, 'ignored', 5, sum(ignored)::bigint from days group by all
+)
+
+select week, change, place, issues, case when place <= 3 then issues else -issues end as drawn
+from weeks
+where issues > 0
+order by week, place

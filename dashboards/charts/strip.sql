@@ -1,0 +1,43 @@
+-- Is the data fresh and complete?
+-- title: Data
+-- page: every
+-- order: 1
+-- definition: Fresh: loaded up to at most 36 hours before the newest run. Complete: every slice of the day came
+--   in whole and, where Sentry can be asked for a count, nothing is missing.
+with
+tables as (
+    select
+        max(as_of) as as_of,
+        count(*) as tables,
+        count(*) filter (where status = 'fresh') as fresh_tables,
+        string_agg(table_name, ', ' order by table_name) filter (where status <> 'fresh') as late_tables
+    from marts.freshness
+    where $organization is null or organization_id = $organization
+),
+
+days as (
+    select
+        count(*) as days,
+        count(*) filter (where completeness.status = 'complete') as complete_days,
+        sum(completeness.expected) as expected,
+        sum(least(completeness.loaded, completeness.expected)) as loaded
+    from marts.completeness as completeness
+    left join marts.project_names as project_names
+        on completeness.organization_id = project_names.organization_id
+        and completeness.project_id = project_names.project_id
+    where completeness.day between $start and $end
+        and ($organization is null or completeness.organization_id = $organization)
+        and ($project is null or completeness.project_id = '' or project_names.project_slug = $project)
+)
+
+select
+    tables.as_of,
+    tables.tables,
+    tables.fresh_tables,
+    tables.late_tables,
+    days.days,
+    days.complete_days,
+    days.expected::bigint as expected,
+    days.loaded::bigint as loaded
+from tables
+cross join days
