@@ -79,6 +79,8 @@ class App:
         self.nights = Nights(self.world, self.outcomes, self.sessions)
         self.limits = Limits(options)
         self.faults = Faults(options)
+        self.problems: list[str] = []
+        """What went wrong in the sandbox itself, which no caller should be able to bring about."""
         self.log: deque[tuple[str, str, str, int]] = deque(maxlen=LOG_LENGTH)
         self._route = lru_cache(maxsize=50_000)(self._find_route)
         self._cache: dict[tuple[str, str], Response] = {}
@@ -133,10 +135,11 @@ class App:
             return known
         try:
             response = run(path, Query(query))
-        except (ArithmeticError, LookupError, TypeError, ValueError):
-            if not self.options.odd_payloads:
-                raise
-            raise internal_error(len(path)) from None
+        except ApiError:
+            raise
+        except Exception as problem:  # noqa: BLE001  a server answers 500; ours also remembers why
+            self.problems.append(f"{path}?{query}: {problem!r}")
+            raise internal_error(len(self.problems)) from None
         if response.cacheable:
             self._cache[(path, query)] = response
             self._cached_bytes += len(response.body) + 500

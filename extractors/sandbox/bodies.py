@@ -227,8 +227,9 @@ def _turn(pool: list[bytes], start: int, count: int) -> list[bytes]:
 
 def generate_full_events(seed: int, n: int) -> Iterator[bytes]:
     """`n` full events, one JSON document each, as fast as they can be put together."""
-    from .build import build_world, new_event
+    from .build import build_world
     from .events import Events
+    from .makers import new_event
     from .options import SandboxOptions
 
     world = build_world(SandboxOptions(seed=seed, issues=300, events=600))

@@ -9,6 +9,7 @@ from . import search
 from .access import chosen_environments, chosen_projects, one_project
 from .answers import (
     JSON,
+    NO_PERMISSION,
     Query,
     Response,
     array,
@@ -16,7 +17,6 @@ from .answers import (
     error,
     internal_error,
     iso,
-    iso_seconds,
     link_header,
     not_found,
     ok,
@@ -24,176 +24,33 @@ from .answers import (
     read_cursor,
 )
 from .events import Events
+from .issue_rows import IssueRows
 from .losses import active, lossy, use
-from .model import Activity, Issue, Member
-from .people import Lists, user_object
+from .model import Issue
+from .people import Lists
 from .windows import read_window, stored
 from .world import World
 
 MAX_HITS = 1000
-_STEPS = {"24h": (3600, 24), "14d": (86400, 14), "30d": (86400, 30)}
 
 
 class Issues:
-    """Composes rows from bytes made once an issue and the few figures that depend on the window."""
+    """The searches are kept until the next night; the pages are cut from them."""
 
     def __init__(self, world: World, base: str, lists: Lists, events: Events) -> None:
         self.world = world
         self.base = base
         self.lists = lists
         self.events = events
+        self.rows = IssueRows(world, base)
         self._version = -1
-        self._heads: dict[tuple[int, bool], bytes] = {}
-        self._lifetimes: dict[int, bytes] = {}
         self._searches: dict[tuple[object, ...], list[search.Found]] = {}
-        self._flat: dict[str, bytes] = {}
 
     def _fresh(self) -> None:
+        self.rows.refresh()
         if self._version != self.world.version:
             self._version = self.world.version
-            self._heads.clear()
-            self._lifetimes.clear()
             self._searches.clear()
-            self._flat.clear()
-
-    # --- shapes
-
-    def assignee(self, issue: Issue) -> dict[str, Any] | None:
-        if issue.assignee is None:
-            return None
-        kind, number = issue.assignee
-        if kind == "team":
-            team = next(team for team in self.world.teams if team.team_id == number)
-            return {"type": "team", "id": str(number), "name": team.slug}
-        member = next(member for member in self.world.members if member.user_id == number)
-        return {"type": "user", "id": str(number), "name": member.name, "email": member.email}
-
-    def _status_details(self, issue: Issue, auto: bool) -> dict[str, Any]:
-        if auto:
-            return {"autoResolved": True}
-        details = dict(issue.status_details)
-        if isinstance(actor := details.get("actor"), Member):
-            details["actor"] = user_object(actor)
-        return details
-
-    def base_row(self, issue: Issue) -> dict[str, Any]:
-        world, modern = self.world, self.world.options.modern
-        status, auto = world.reported_status(issue)
-        metadata: dict[str, Any] = {"title": issue.title}
-        if issue.category == "feedback":
-            metadata = {"title": issue.title, "message": issue.value, "contact_email": "visitor@example.com"}
-        elif issue.kind == "error":
-            metadata = {
-                "type": issue.error_type,
-                "value": issue.value,
-                "filename": f"{issue.project.platform.folder}/handlers.{issue.project.platform.extension}",
-                "function": (issue.culprit or "").rsplit(" ", 1)[-1],
-                "display_title_with_tree_label": False,
-            }
-            if issue.odd == 3:
-                metadata["value"] = 404
-        row: dict[str, Any] = {
-            "id": str(issue.issue_id),
-            "shareId": None,
-            "shortId": world.short_id(issue),
-            "title": issue.title,
-            "culprit": issue.culprit if modern or issue.culprit else "",
-            "permalink": f"{self.base}/organizations/{world.options.organization}/issues/{issue.issue_id}/",
-            "logger": issue.logger,
-            "level": issue.level,
-            "status": status,
-            "statusDetails": self._status_details(issue, auto),
-            "substatus": issue.substatus,
-            "isPublic": False,
-            "platform": None if issue.odd == 1 else issue.project.platform.family,
-            "project": {
-                "id": str(issue.project.project_id),
-                "name": issue.project.name,
-                "slug": issue.project.slug,
-                "platform": issue.project.platform.name if issue.project.shows_platform else None,
-            },
-            "type": issue.kind if issue.category != "feedback" else "generic",
-            "metadata": metadata,
-            "numComments": issue.comments,
-            "assignedTo": self.assignee(issue),
-            "isBookmarked": False,
-            "isSubscribed": False,
-            "subscriptionDetails": None,
-            "hasSeen": False,
-            "annotations": (
-                [{"displayName": "TRACK-7", "url": "https://tracker.example.com/TRACK-7"}]
-                if issue.odd == 2 and modern
-                else ['<a href="https://tracker.example.com/TRACK-7">TRACK-7</a>']
-                if issue.odd == 2
-                else []
-            ),
-            "issueType": "feedback" if issue.category == "feedback" else "error",
-            "issueCategory": issue.category,
-        }
-        if modern:
-            row |= {
-                "priority": issue.priority,
-                "priorityLockedAt": None,
-                "seerFixabilityScore": None if issue.issue_id % 3 else 0.5,
-                "seerAutofixLastTriggered": None,
-            }
-        if issue.odd == 4:
-            row["surpriseField"] = [1, "two", None, {"three": 3.5}]
-        return row
-
-    def _head(self, issue: Issue, unhandled: bool) -> bytes:
-        key = (issue.issue_id, unhandled)
-        head = self._heads.get(key)
-        if head is None:
-            row = self.base_row(issue)
-            if unhandled:
-                row["isUnhandled"] = issue.unhandled
-            head = self._heads[key] = encode(row)[:-1]
-        return head
-
-    def _figures(self, issue: Issue, low: int, high: int) -> bytes:
-        """count, userCount, firstSeen, lastSeen of a stretch of the issue's events."""
-        if low >= high:
-            return b'"count":"0","userCount":0,"firstSeen":null,"lastSeen":null'
-        users = set(issue.users[low:high])
-        users.discard(None)
-        return (
-            f'"count":"{high - low}","userCount":{len(users)},'
-            f'"firstSeen":"{iso_seconds(issue.seconds[low])}Z",'
-            f'"lastSeen":"{iso_seconds(issue.seconds[high - 1])}Z"'
-        ).encode()
-
-    def lifetime(self, issue: Issue) -> tuple[int, int, int, int | None]:
-        """(count, users, first seen ms, last seen s): totals from one database, the rest from another."""
-        low = bisect_left(issue.seconds, self.world.cutoff_ms // 1000)
-        users = set(issue.users[low:])
-        users.discard(None)
-        last = issue.seconds[-1] if low < len(issue.seconds) else None
-        return issue.times_seen, len(users), issue.first_seen_ms, last
-
-    def _lifetime(self, issue: Issue) -> bytes:
-        known = self._lifetimes.get(issue.issue_id)
-        if known is None:
-            count, users, first, last = self.lifetime(issue)
-            seen = "null" if last is None else f'"{iso_seconds(last)}Z"'
-            known = self._lifetimes[issue.issue_id] = (
-                f'"count":"{count}","userCount":{users},"firstSeen":"{iso(first)}","lastSeen":{seen}'
-            ).encode()
-        return known
-
-    def sparkline(self, issue: Issue, period: str) -> bytes:
-        step, count = _STEPS[period]
-        end = self.world.data_until_ms // 1000 // step * step + step
-        start = end - step * count
-        flat = self._flat.get(period)
-        if flat is None:
-            flat = self._flat[period] = encode([[start + step * i, 0] for i in range(count)])
-        if not issue.seconds or issue.seconds[-1] < start:
-            return flat
-        buckets = [0] * count
-        for second in issue.seconds[bisect_left(issue.seconds, start) :]:
-            buckets[(second - start) // step] += 1
-        return encode([[start + step * i, number] for i, number in enumerate(buckets)])
 
     # --- the organization's form
 
@@ -237,7 +94,9 @@ class Issues:
             ]
         collapse = set(query.all("collapse"))
         rows = [
-            self._organization_row(c.issue, c.low, c.high, period or "", collapse)
+            self._organization_row(
+                c.issue, self.rows.figures(c.issue, c.low, c.high, environments), period or "", collapse
+            )
             for c in page
             if c.issue is not None
         ]
@@ -276,19 +135,19 @@ class Issues:
             self._searches[key] = found
         return found
 
-    def _organization_row(self, issue: Issue, low: int, high: int, period: str, collapse: set[str]) -> bytes:
+    def _organization_row(self, issue: Issue, figures: bytes, period: str, collapse: set[str]) -> bytes:
         if "base" in collapse:
             parts = [b'{"id":"%d"' % issue.issue_id]
         else:
-            parts = [self._head(issue, "unhandled" not in collapse)]
+            parts = [self.rows.head(issue, "unhandled" not in collapse)]
         if "stats" not in collapse:
             if "lifetime" not in collapse:
-                parts.append(self._figures(issue, low, high))
+                parts.append(figures)
             if period in ("24h", "14d", "auto"):
                 name = "24h" if period == "auto" else period
-                parts.append(b'"stats":{"%s":%s}' % (period.encode(), self.sparkline(issue, name)))
+                parts.append(b'"stats":{"%s":%s}' % (period.encode(), self.rows.sparkline(issue, name)))
         if "lifetime" not in collapse:
-            parts.append(b'"lifetime":{%s,"stats":null}' % self._lifetime(issue))
+            parts.append(b'"lifetime":{%s,"stats":null}' % self.rows.lifetime_bytes(issue))
         if "filtered" not in collapse:
             parts.append(b'"filtered":null')
         return b",".join(parts) + b"}"
@@ -321,9 +180,8 @@ class Issues:
             if issue is None or not issue.alive or issue.project not in projects:
                 continue
             low = bisect_left(issue.seconds, self.world.cutoff_ms // 1000)
-            rows.append(
-                self._organization_row(issue, low, len(issue.seconds), "", set(query.all("collapse")))
-            )
+            figures = self.rows.figures(issue, low, len(issue.seconds), None)
+            rows.append(self._organization_row(issue, figures, "", set(query.all("collapse"))))
         return Response(200, array(rows))
 
     # --- the project's form
@@ -363,60 +221,33 @@ class Issues:
         return Response(200, array(rows), headers, cacheable=":-" not in text and ":+" not in text)
 
     def _project_row(self, issue: Issue, period: str) -> bytes:
-        count, users, first, _ = self.lifetime(issue)
+        count, users, first, _ = self.rows.lifetime(issue)
         last = issue.events[-1].ts_ms if issue.events else first
         parts = [
-            self._head(issue, True),
+            self.rows.head(issue, True),
             (
                 f'"count":"{count}","userCount":{users},"firstSeen":"{iso(first)}","lastSeen":"{iso(last)}"'
             ).encode(),
         ]
         if period:
-            parts.append(b'"stats":{"%s":%s}' % (period.encode(), self.sparkline(issue, period)))
+            parts.append(b'"stats":{"%s":%s}' % (period.encode(), self.rows.sparkline(issue, period)))
         return b",".join(parts) + b"}"
 
     # --- one issue
 
     def _one(self, text: str) -> Issue:
         issue = self.world.survivor(int(text)) if text.isdigit() else None
-        if issue is None or not issue.project.accessible:
+        if issue is None or issue.project.gone:
             raise not_found()
+        if issue.project.refused:
+            raise error(403, NO_PERMISSION)
         return issue
-
-    def activities(self, issue: Issue) -> list[dict[str, Any]]:
-        """The newest hundred, and a made-up first row with the id "0"."""
-        rows = [
-            self._activity(activity)
-            for activity in sorted(issue.activity, key=lambda a: (-a.at_ms, -a.activity_id))[:100]
-        ]
-        rows.append(
-            {
-                "id": "0",
-                "user": None,
-                "type": "first_seen",
-                "data": {},
-                "dateCreated": iso(issue.first_seen_ms),
-            }
-        )
-        return rows
-
-    def _activity(self, activity: Activity) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            "id": str(activity.activity_id),
-            "user": None if activity.member is None else user_object(activity.member),
-            "type": activity.kind,
-            "data": activity.data,
-            "dateCreated": iso(activity.at_ms),
-        }
-        if self.world.options.modern:
-            row["sentry_app"] = None
-        return row
 
     def detail(self, path: str, query: Query, text: str) -> Response:
         self._fresh()
         issue = self._one(text)
-        row = self.base_row(issue)
-        count, users, first, last = self.lifetime(issue)
+        row = self.rows.base_row(issue)
+        count, users, first, last = self.rows.lifetime(issue)
         row |= {
             "isUnhandled": issue.unhandled,
             "count": str(count),
@@ -433,7 +264,7 @@ class Issues:
             "firstRelease": self.lists.release(releases[0]) if releases else None,
             "lastRelease": self.lists.release(releases[-1]) if releases else None,
             "tags": [{"key": k, "name": k.title(), "totalValues": n} for k, n in sorted(tags.items())],
-            "activity": self.activities(issue),
+            "activity": self.rows.activities(issue),
             "seenBy": [],
             "participants": [],
             "pluginActions": [],
@@ -441,11 +272,14 @@ class Issues:
             "pluginContexts": [],
             "userReportCount": 0,
         }
-        stats = b'"stats":{"24h":%s,"30d":%s}' % (self.sparkline(issue, "24h"), self.sparkline(issue, "30d"))
+        stats = b'"stats":{"24h":%s,"30d":%s}' % (
+            self.rows.sparkline(issue, "24h"),
+            self.rows.sparkline(issue, "30d"),
+        )
         return Response(200, encode(row)[:-1] + b"," + stats + b"}", cacheable=True)
 
     def activity_list(self, path: str, query: Query, text: str) -> Response:
-        return ok({"activity": self.activities(self._one(text))}, cacheable=True)
+        return ok({"activity": self.rows.activities(self._one(text))}, cacheable=True)
 
     def issue_events(self, path: str, query: Query, text: str) -> Response:
         return self.events.of_issue(path, query, self._one(text))

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 
-from .build import new_event, new_issue, new_release, new_transaction
+from .makers import new_event, new_issue, new_release, new_transaction
 from .model import Event, Issue, Project
 from .rhythm import DAY_MS, HOUR_MS, moments
 from .series import Outcomes, Sessions

@@ -61,6 +61,7 @@ def start(**options: Any) -> Iterator[Caller]:
         caller = Caller(sandbox)
         with caller.http:
             yield caller
+        assert not sandbox.app.problems
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,8 @@ def test_refused_project(modern):
     ):
         assert answer.status_code == 403
         assert answer.json() == {"detail": "You do not have permission to perform this action."}
+    hidden = next(row for row in modern.sandbox.truth("issues") if row["project_id"] == refused["project_id"])
+    assert modern.get(f"/issues/{hidden['issue_id']}/").status_code == 403
     assert refused["project_id"] in {row["id"] for row in modern.org("projects/").json()}
     rows = modern.rows("/organizations/acme/issues/", query="", project=-1)
     assert refused["project_id"] not in {row["project"]["id"] for row in rows}

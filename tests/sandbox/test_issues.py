@@ -79,6 +79,14 @@ def test_top_level_figures_are_of_the_window(modern):
         assert row["lastSeen"] == max(inside).isoformat() + "Z"
 
 
+def test_environment_narrows_the_figures(modern):
+    held = [e for e in modern.sandbox.truth("events") if e["listed"] and e["environment"] == "staging"]
+    rows = modern.rows("/organizations/acme/issues/", project=-1, query="", environment="staging")
+    assert {row["id"] for row in rows} == {e["issue_id"] for e in held}
+    for row in rows:
+        assert row["count"] == str(sum(e["issue_id"] == row["id"] for e in held))
+
+
 def test_last_seen_filter(modern):
     everything = modern.rows("/organizations/acme/issues/", project=-1, query="")
     middle = sorted(row["lastSeen"] for row in everything)[len(everything) // 2]

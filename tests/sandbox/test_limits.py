@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -74,6 +75,16 @@ def test_project_events_are_generous_unless_told():
         answer = until_refused(caller, f"/projects/acme/{slug}/events/", most=9)
         assert answer.headers["x-sentry-rate-limit-concurrentlimit"] == "1"
         assert int(answer.headers["x-sentry-rate-limit-reset"]) % 60 == 0
+
+
+def test_one_at_a_time_where_concurrency_is_one():
+    with start(rate_limit=None, event_rate_limit=60, latency=0.2) as caller, ThreadPoolExecutor(2) as threads:
+        slug = caller.open_projects()[0]["slug"]
+        answers = list(threads.map(lambda _: caller.project(slug, "events/"), range(2)))
+    assert sorted(answer.status_code for answer in answers) == [200, 429]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert "concurrency" in refused.json()["detail"]
+    assert refused.headers["x-sentry-rate-limit-concurrentremaining"] == "0"
 
 
 @pytest.mark.parametrize(
