@@ -1,7 +1,7 @@
 -- Do a few issues make most of the noise?
 -- title: How concentrated errors are
 -- page: errors
--- order: 60
+-- order: 15
 -- size: wide
 -- empty: No error event in these days.
 -- definition: Issues from noisiest to quietest; the line is the share of all stored events of the chosen days that

@@ -2,7 +2,7 @@
 -- title: Errors by hour of the week
 -- page: errors
 -- order: 50
--- size: wide
+-- size: full
 -- empty: No error event in these days.
 -- definition: Mean stored events per UTC hour, by weekday, over the chosen days. Hours without any event count as 0.
 with
@@ -24,11 +24,13 @@ weekdays as (
 )
 
 select
-    hours.weekday,
-    ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][hours.weekday] as name,
-    hours.hour,
-    hours.events::bigint as events,
-    (hours.events / weekdays.days)::double as mean_events
-from hours
-inner join weekdays on hours.weekday = weekdays.weekday
-order by hours.weekday, hours.hour
+    weekdays.weekday,
+    ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'][weekdays.weekday] as name,
+    clock.hour,
+    coalesce(hours.events, 0)::bigint as events,
+    (coalesce(hours.events, 0) / weekdays.days)::double as mean_events
+from weekdays
+cross join range(24) as clock(hour)
+left join hours on weekdays.weekday = hours.weekday and clock.hour = hours.hour
+where exists (from hours)
+order by weekdays.weekday, clock.hour

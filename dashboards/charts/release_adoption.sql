@@ -2,7 +2,7 @@
 -- title: Release adoption
 -- page: releases
 -- order: 40
--- size: wide
+-- size: full
 -- empty: No sessions in these days.
 -- definition: Sessions by UTC day. For one project: its seven releases with most sessions by name; for several: how
 --   many releases each was behind its project's newest on that day.

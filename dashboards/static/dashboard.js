@@ -43,10 +43,10 @@ function file(data) {
   };
 }
 
-async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+async function unpack(id) {
+  const bytes = Uint8Array.from(atob(byId(id).textContent.trim()), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  return new Response(stream).text();
 }
 
 // ---------------------------------------------------------------- address
@@ -90,6 +90,7 @@ const FORMATS = {
 };
 
 function signed(value) {
+  if (value >= 1000) return `×${number.format(value / 100 + 1)}, +${short.format(value)}`;
   const size = Math.abs(value);
   return (value > 0 ? "+" : value < 0 ? "−" : "±") + (size >= 10 ? number.format(size) : decimal.format(size));
 }
@@ -229,7 +230,9 @@ function drawStrip() {
   }
   const age = (Date.now() - new Date(row.as_of)) / 3600e3;
   const dataPage = (text) => element("a", { href: link({ page: "data" }), onclick: (event) => { event.preventDefault(); go({ page: "data" }, false); } }, text);
-  const parts = [fact(source.live && age > 36 ? "warn" : "good", `Data up to ${timeWords.format(new Date(row.as_of))} UTC`)];
+  const old = source.live && age > 36;
+  const parts = [fact(old ? "warn" : "good",
+    `Data up to ${timeWords.format(new Date(row.as_of))} UTC${old ? `, ${number.format(Math.round(age / 24))} days ago` : ""}`)];
   parts.push(row.fresh_tables === row.tables
     ? fact("good", `${row.tables} of ${row.tables} tables fresh`)
     : fact("warn", dataPage(`${row.fresh_tables} of ${row.tables} tables fresh`), ` – not ${row.late_tables}`));
@@ -290,6 +293,7 @@ function tileWords(row) {
 }
 
 function drawTiles() {
+  byId("tiles").hidden = address().page === "data";
   byId("tiles").replaceChildren(...records(answers.tiles).map((row) => {
     const { value, unit, change, words } = tileWords(row);
     let verdict = "";
@@ -301,7 +305,7 @@ function drawTiles() {
       element("div", { class: "change" },
         change === null || change === undefined
           ? (row.tile === "open_issues" ? "as of the newest run" : row.value === null ? "no data in these days" : "none in the days before")
-          : [element("b", { class: verdict }, words(change)), " on the days before"]),
+          : [element("b", { class: verdict }, words(change)), " on days before"]),
       note ? element("div", { class: "note" }, note) : null,
       row.trend ? sparkline(row.trend) : null);
   }));
@@ -334,6 +338,7 @@ function drawCards() {
     const note = [notFollowed(card.chart.follows), card.chart.follows_dates ? "" : "as of the newest run"].filter(Boolean);
     card.querySelector(".note").textContent = note.join(", ").replace(/^./, (letter) => letter.toUpperCase());
     card.querySelector(".note").hidden = !note.length;
+    card.querySelector(".note").classList.toggle("warned", Boolean(note[0] && card.chart.follows_dates));
     card.dataset.drawn = "";
     seen.observe(card);
   }
@@ -383,14 +388,17 @@ async function plot(card, place, rows) {
   const spec = coloured({
     $schema: "https://vega.github.io/schema/vega-lite/v6.json", ...chart.spec, width: "container",
     height: chart.spec.height || 236, autosize: { type: "fit", contains: "padding", resize: true },
-    data: { values: rows }, usermeta: undefined,
+    data: { values: rows },
   });
-  if (chart.spec.height) spec.autosize = { type: "fit-x", contains: "padding" };
+  const step = typeof chart.spec.height === "object";
+  if (step) delete spec.autosize;
+  place.classList.toggle("own-height", Boolean(chart.spec.height));
+  keepPresent(spec, rows);
   const config = coloured(catalogue.theme.config);
-  if (width < 420) config.legend = { ...config.legend, columns: 3 };
+  if (width < 420) config.legend = { ...config.legend, columns: 2 };
   place.replaceChildren();
   const made = await vegaEmbed(place, spec, {
-    config, actions: false, renderer: "svg", tooltip: { theme: isDark() ? "dark" : "light", formatTooltip: undefined },
+    config, actions: false, renderer: "svg", logLevel: step ? 1 : 2, // 1: errors only, as Vega warns of heights by step tooltip: { theme: isDark() ? "dark" : "light" },
     loader: { load: () => Promise.reject(new Error("nothing is loaded from elsewhere")) },
   });
   card.view = made;
@@ -401,7 +409,20 @@ async function plot(card, place, rows) {
   }
 }
 
-function table(columns, rows, dense) {
+// a legend names what is drawn, not all that could be
+function keepPresent(spec, rows) {
+  for (const part of [spec, ...(spec.layer || [])]) {
+    for (const channel of ["color", "strokeDash"]) {
+      const scale = part.encoding?.[channel]?.scale;
+      if (!Array.isArray(scale?.domain) || !Array.isArray(scale.range)) continue;
+      const present = new Set(rows.map((row) => row[part.encoding[channel].field]));
+      const pairs = scale.domain.map((value, i) => [value, scale.range[i]]).filter(([value]) => present.has(value));
+      part.encoding[channel].scale = { ...scale, domain: pairs.map(([value]) => value), range: pairs.map(([, colour]) => colour) };
+    }
+  }
+}
+
+function table(columns, rows) {
   const largest = Object.fromEntries(columns.filter((column) => column.bar)
     .map((column) => [column.field, Math.max(...rows.map((row) => Number(row[column.field]) || 0), 1e-9)]));
   const isNumber = (column) => column.format && !["day", "time"].includes(column.format);
@@ -583,7 +604,8 @@ async function start() {
     clearTimeout(start.resizing);
     start.resizing = setTimeout(() => { if (catalogue && answers.tiles) drawCards(); }, 200);
   });
-  source = exported ? file(await unpack(exported.textContent.trim())) : server;
+  if (exported) (0, eval)(await unpack("exported-vega")); // the bundle that the server sends as a file
+  source = exported ? file(JSON.parse(await unpack("exported"))) : server;
   catalogue = await source.catalogue();
   addEventListener(source.live ? "popstate" : "hashchange", () => show());
   if (!source.live) addEventListener("popstate", () => show());

@@ -1,0 +1,176 @@
+"""Writes the dashboard as one HTML file that needs no server, and its charts as PNG for mails."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from dashboards.catalogue import FOLDER, Chart, DashboardError, Query, all_charts, theme
+from dashboards.published import Answer, Published
+from dashboards.questions import DEFAULT_DAYS, View, as_json, offered, plain, view_of
+from dashboards.server import catalogue_json
+
+PERIODS = (7, 28, 90)
+MOST_PROJECTS = 15
+MOST_ENVIRONMENTS = 3
+
+VOLUME = Query(
+    "projects_by_volume",
+    "select project_slug from marts.error_volume "
+    "group by project_slug order by sum(event_count) desc, project_slug",
+)
+
+
+def export_html(published: Path, out: Path) -> None:
+    """Writes one self-contained file from a published database file.
+
+    Its filters work without a server: every view they can choose is computed now. For that they are fewer:
+    one of the 15 projects with most events, one of three environments, 7, 28 or 90 days.
+    """
+    source = Published(published)
+    try:
+        data = json.dumps(_collected(source), separators=(",", ":"), ensure_ascii=False)
+    finally:
+        source.close()
+    static = FOLDER / "static"
+    vega = _packed((static / "vega.js").read_text("utf-8"))
+    page = (static / "index.html").read_text("utf-8")
+    css = (static / "dashboard.css").read_text("utf-8")
+    page = page.replace('<link rel="stylesheet" href="/static/dashboard.css">', f"<style>\n{css}</style>")
+    page = page.replace('<script src="/static/vega.js" defer></script>\n', "")
+    page = page.replace(
+        '<script src="/static/dashboard.js" defer></script>',
+        f'<script type="text/plain" id="exported">{_packed(data)}</script>\n'
+        f'<script type="text/plain" id="exported-vega">{vega}</script>\n'
+        f"<script>{_script('dashboard.js')}</script>",
+    )
+    if "/static/" in page.split('<script type="text/plain"')[0]:
+        raise DashboardError("index.html refers to a file that the export does not hold.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, "utf-8")
+
+
+def export_png(published: Path, folder: Path, *, scale: float = 2.0) -> list[Path]:
+    """Draws every chart of the default view that is not a table; one PNG each.
+
+    Needs the package vl-convert-python; raises DashboardError where it is missing.
+    """
+    try:
+        vl_convert = import_module("vl_convert")
+    except ImportError as error:
+        raise DashboardError("PNG files need one more package: pip install vl-convert-python") from error
+    source = Published(published)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    try:
+        values = view_of({}, offered(source)["as_of"]).values()
+        for chart in all_charts():
+            if chart.spec is None:
+                continue
+            spec = drawing(chart, source.ask(chart.query, values))
+            file = folder / f"{chart.name}.png"
+            file.write_bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=scale))
+            written.append(file)
+    finally:
+        source.close()
+    return written
+
+
+def drawing(chart: Chart, answer: Answer, *, mode: str = "light") -> dict[str, Any]:
+    """A chart as a whole Vega-Lite specification, with its title, data and colours."""
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in plain(answer.rows)]
+    config: dict[str, Any] = theme()["config"]
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "title": {
+            "text": chart.title,
+            "subtitle": chart.question if rows else chart.empty,
+            "anchor": "start",
+        },
+        "width": 640,
+        "height": 260,
+        **(chart.spec or {}),
+        "data": {"values": rows},
+        "padding": 16,
+        "config": {**config, "background": "#ffffff" if mode == "light" else "#1f1b2b"},
+    }
+    coloured: dict[str, Any] = _coloured(spec, theme()[mode]["colors"])
+    return coloured
+
+
+def _coloured(value: Any, colors: dict[str, str]) -> Any:
+    if isinstance(value, str) and value.startswith("@"):
+        return colors.get(value[1:], value)
+    if isinstance(value, list):
+        return [_coloured(part, colors) for part in value]
+    if isinstance(value, dict):
+        return {name: _coloured(part, colors) for name, part in value.items()}
+    return value
+
+
+def _collected(source: Published) -> dict[str, Any]:
+    """The catalogue and the answers to every view, each different answer once."""
+    offers = offered(source)
+    by_volume = [row[0] for row in source.ask(VOLUME, {}).rows]
+    projects = [*by_volume, *(slug for slug in offers["projects"] or [] if slug not in by_volume)][
+        :MOST_PROJECTS
+    ]
+    environments = (offers["environments"] or [])[:MOST_ENVIRONMENTS]
+    offers |= {
+        "projects": sorted(projects),
+        "environments": environments,
+        "releases": [],
+        "organizations": [],
+    }
+    pool: list[dict[str, Any]] = []
+    places: dict[str, int] = {}
+    views: dict[str, Any] = {}
+    for key, view in _views(projects, environments, offers):
+        answers = {}
+        for chart in all_charts():
+            found = as_json(source.ask(chart.query, view.values()))
+            answer = {"columns": found["columns"], "rows": _short(found["rows"])}
+            text = json.dumps(answer, separators=(",", ":"))
+            if text not in places:
+                places[text] = len(pool)
+                pool.append(answer)
+            answers[chart.name] = places[text]
+        views[key] = {"values": plain(view.values()), "answers": answers}
+    return {"catalogue": catalogue_json(offers), "days": DEFAULT_DAYS, "views": views, "pool": pool}
+
+
+def _views(
+    projects: list[str], environments: list[str], offers: dict[str, Any]
+) -> Iterator[tuple[str, View]]:
+    for project, environment, days in product(["", *projects], ["", *environments], PERIODS):
+        address = {"project": project, "environment": environment, "days": str(days)}
+        # the key as the page's JSON.stringify writes it
+        key = json.dumps([project, environment, str(days)], separators=(",", ":"), ensure_ascii=False)
+        yield key, view_of(address, offers["as_of"])
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+
+
+def _short(value: Any) -> Any:
+    """Floats to six digits: more is not seen and packs badly."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    return [_short(part) for part in value] if isinstance(value, list) else value
+
+
+def _script(name: str) -> str:
+    """A script that may stand inside a page: no tag in it ends the script."""
+    return (
+        (FOLDER / "static" / name)
+        .read_text("utf-8")
+        .replace("</script", "<\\/script")
+        .replace("<!--", "<\\!--")
+    )
