@@ -17,10 +17,10 @@ from .faults import Fault, Faults
 from .health import Health
 from .issues import Issues
 from .limits import Bucket, Limits
+from .lists import Lists
 from .losses import lose
 from .nights import Nights
 from .options import SandboxOptions
-from .people import Lists
 from .series import Outcomes, Sessions
 from .stats import Stats
 from .truth import Truth

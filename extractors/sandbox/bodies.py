@@ -11,7 +11,7 @@ import msgspec
 from .answers import encode, iso, iso_seconds
 from .fragments import CRUMBS, HUGE, POOL, Fragments
 from .model import Event, Project
-from .people import Lists
+from .people import People
 from .world import World
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Bodies:
     def __init__(self, world: World, events: Events) -> None:
         self.world = world
         self.events = events
-        self._lists = Lists(world, "")
+        self._people = People(world, "")
         self._fragments: dict[str, Fragments] = {}
         self._releases: dict[tuple[int, int], bytes] = {}
 
@@ -72,7 +72,7 @@ class Bodies:
         key = (release.release_id, self.world.version)
         made = self._releases.get(key)
         if made is None:
-            made = self._releases[key] = encode(self._lists.release(release))
+            made = self._releases[key] = encode(self._people.release(release))
         return made
 
     def _parts(self, event: Event, date_created: str) -> tuple[bytes, bytes, bytes]:

@@ -25,9 +25,9 @@ from .answers import (
 )
 from .events import Events
 from .issue_rows import IssueRows
+from .lists import Lists
 from .losses import active, lossy, use
 from .model import Issue
-from .people import Lists
 from .windows import read_window, stored
 from .world import World
 

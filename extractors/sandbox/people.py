@@ -1,35 +1,20 @@
-"""The small lists: organizations, projects, teams, members, releases."""
+"""What organizations, projects, teams, members and releases look like."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from hashlib import md5
-from typing import Any, TypeVar
+from typing import Any
 
-from .access import chosen_projects, one_project
-from .answers import (
-    JSON,
-    Query,
-    Response,
-    array,
-    encode,
-    error,
-    iso,
-    link_header,
-    not_found,
-    ok,
-    page_by_number,
-    page_by_score,
-    read_per_page,
-)
+from .answers import iso
 from .model import Member, Project, Release, Team
-from .windows import read_window
 from .world import World
 
-Row = TypeVar("Row")
-
 _AVATAR = {"avatarType": "letter_avatar", "avatarUuid": None}
+_NOT_IN_TEAMS = (
+    "environments", "eventProcessing", "hasUserReports", "latestDeploys", "latestRelease", "platforms",
+    "team", "teams",
+)  # fmt: skip
 _ACCESS = [
     "alerts:read",
     "event:read",
@@ -69,14 +54,12 @@ def user_object(member: Member) -> dict[str, Any]:
     }
 
 
-class Lists:
-    """Serves the lists that are small enough to be made whole and cut into pages."""
+class People:
+    """Shapes only; `lists` serves them."""
 
     def __init__(self, world: World, base: str) -> None:
         self.world = world
         self.base = base
-
-    # --- shapes
 
     def organization(self, *, detailed: bool) -> dict[str, Any]:
         world = self.world
@@ -172,6 +155,19 @@ class Lists:
             row["futureSetting"] = {"level": 2, "names": ["ä", None, 3]}
         return row
 
+    def team_project(self, project: Project) -> dict[str, Any]:
+        """The shorter form in which a team carries its projects."""
+        row = self.project(project)
+        for name in _NOT_IN_TEAMS:
+            row.pop(name, None)
+        return row | {
+            "avatar": _AVATAR,
+            "color": f"#3f{project.project_id % 200 + 16:x}bf",
+            "isInternal": False,
+            "isPublic": False,
+            "status": "active",
+        }
+
     def team(self, team: Team, *, embed: bool = True) -> dict[str, Any]:
         row: dict[str, Any] = {
             "id": str(team.team_id),
@@ -191,9 +187,7 @@ class Lists:
             row["orgRole"] = None
         if embed:
             row["externalTeams"] = []
-            row["projects"] = [
-                self.project(project) for project in self.world.projects if team in project.teams
-            ]
+            row["projects"] = [self.team_project(one) for one in self.world.projects if team in one.teams]
         return row
 
     def member(self, member: Member) -> dict[str, Any]:
@@ -273,7 +267,27 @@ class Lists:
                     "dateCreated": iso(release.created_ms - 3_600_000),
                     "pullRequest": None,
                     "suspectCommitType": "",
+                    "repository": {
+                        "id": "51",
+                        "name": "acme/shop",
+                        "url": "https://git.example.com/acme/shop",
+                        "provider": {"id": "unknown", "name": "Unknown Provider"},
+                        "status": "active",
+                        "dateCreated": iso(self.world.created_ms + 77_000),
+                        "integrationId": None,
+                        "externalSlug": None,
+                    },
                     "author": author,
+                    "releases": [
+                        {
+                            "version": release.version,
+                            "shortVersion": release.version.split("@", 1)[-1] if match else release.version,
+                            "ref": release.commit,
+                            "url": None,
+                            "dateReleased": iso(release.released_ms) if release.released_ms else None,
+                            "dateCreated": iso(release.created_ms),
+                        }
+                    ],
                 }
                 if release.commit
                 else None
@@ -309,71 +323,3 @@ class Lists:
             "currentProjectMeta": {},
             "userAgent": "sentry-cli/2.38.2" if release.commit else None,
         }
-
-    # --- endpoints
-
-    def _pages(self, path: str, query: Query, rows: list[Row], shape: Callable[[Row], object]) -> Response:
-        part, previous, following = page_by_number(len(rows), query, read_per_page(query))
-        body = array(encode(shape(row)) for row in rows[part])
-        return Response(
-            200, body, [JSON, link_header(self.base, path, query, previous, following)], cacheable=True
-        )
-
-    def organizations(self, path: str, query: Query) -> Response:
-        scores = [self.world.created_ms + 321]
-        part, previous, following = page_by_score(scores, query, read_per_page(query))
-        rows = [self.organization(detailed=False)][part]
-        return ok(rows, [link_header(self.base, path, query, previous, following)], cacheable=True)
-
-    def one_organization(self, path: str, query: Query) -> Response:
-        return ok(self.organization(detailed=query.get("detailed") != "0"), cacheable=True)
-
-    def projects(self, path: str, query: Query) -> Response:
-        rows = sorted(self.world.projects, key=lambda project: project.slug)
-        return self._pages(path, query, rows, self.project)
-
-    def one(self, path: str, query: Query, slug: str) -> Response:
-        project = one_project(self.world, slug, path, query)
-        return ok(
-            self.project(project)
-            | {"status": "active", "resolveAge": project.resolve_age_hours, "options": {}},
-            cacheable=True,
-        )
-
-    def teams(self, path: str, query: Query) -> Response:
-        embed = query.get("detailed") != "0"
-        rows = sorted(self.world.teams, key=lambda team: team.slug)
-        return self._pages(path, query, rows, lambda team: self.team(team, embed=embed))
-
-    def members(self, path: str, query: Query) -> Response:
-        return self._pages(path, query, self.world.members, self.member)
-
-    def environments(self, path: str, query: Query) -> Response:
-        rows = [{"id": "1", "name": "production"}, {"id": "2", "name": "staging"}]
-        return ok(rows if self.world.projects else [], cacheable=True)
-
-    def releases(self, path: str, query: Query) -> Response:
-        projects = chosen_projects(self.world, query)
-        if not projects:
-            return ok([], cacheable=True)
-        status = query.get("status", "open")
-        if status not in (None, "", "open", "archived"):
-            raise error(400, f"Invalid status: {status!r}")
-        rows = [
-            release
-            for release in self.world.releases
-            if any(project in projects for project in release.projects)
-            and (not status or release.status == status)
-            and (not (text := query.get("query")) or text in release.version)
-        ]
-        if any(name in query for name in ("start", "end", "statsPeriod")):
-            window = read_window(self.world, query)
-            rows = [r for r in rows if window.start <= r.created_ms / 1000 <= window.end]
-        rows.sort(key=lambda release: (-release.created_ms, -release.release_id))
-        return self._pages(path, query, rows, self.release)
-
-    def one_release(self, path: str, query: Query, version: str) -> Response:
-        for release in self.world.releases:
-            if release.version == version and any(project.accessible for project in release.projects):
-                return ok(self.release(release), cacheable=True)
-        raise not_found()
