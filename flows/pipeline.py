@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
 from flows.discovery import Found, find_organizations, listed_projects
-from flows.run import Clock, Observer, Run, plan_row
+from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings, UsageError
 from transforms.privacy import Policy, Privacy, load_key
 from warehouse import state
@@ -68,10 +69,12 @@ def export(
     command: str = "export",
     since: datetime | None = None,
     until: datetime | None = None,
+    workers: Workers | None = None,
 ) -> Result:
     """The nightly job: brings every stream up to now (less the lag), then publishes.
 
     `since` and `until` (UTC without a zone) make it a backfill of that time instead.
+    `workers` is where slices are worked on: threads of this process, unless given.
     Raises UsageError for wrong settings, SentryError when Sentry can not be asked at all,
     WarehouseError for trouble with the files, Interrupted after `stop`.
     """
@@ -82,16 +85,21 @@ def export(
             "project:read, team:read, member:read and event:read), or try `sentry-warehouse demo`."
         )
     began = datetime.now(UTC)
+    workers = workers or Threads()
     store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
     try:
         with _client(settings, store, stop) as client:
-            result = _run(settings, store, client, observer, stop, command, since, until)
+            result = _run(settings, store, client, observer, stop, command, since, until, workers)
             result.requests = client.usage().requests
             result.bytes = client.usage().bytes
     finally:
+        workers.close()
         store.close()
-    result.published = publish(
-        settings.home_path, keep=settings.publish.keep, group_readable=settings.publish.group_readable
+    result.published = workers.step(
+        "publish",
+        lambda: publish(
+            settings.home_path, keep=settings.publish.keep, group_readable=settings.publish.group_readable
+        ),
     )
     result.seconds = (datetime.now(UTC) - began).total_seconds()
     return result
@@ -156,6 +164,7 @@ def _run(
     command: str,
     since: datetime | None,
     until: datetime | None,
+    workers: Workers,
 ) -> Result:
     found = find_organizations(client, settings.organizations)
     clock = Clock(found[0].answer.date.astimezone(UTC) - datetime.now(UTC))
@@ -179,6 +188,7 @@ def _run(
         organizations={f.organization.organization_id: f.organization for f in found},
         observer=observer,
         retries=settings.retries,
+        workers=workers,
         stop=stop,
     )
     result = Result(run.run_id, as_of, resumed=opened is not None)
@@ -242,7 +252,7 @@ def _foundation(run: Run, found: Sequence[Found]) -> None:
             state.add_slices(run.store, run.run_id, [plan_row(s) for s, _ in slices])
         run.observer.planned([s for s, _ in slices])
         for slice_, answers in slices:
-            run.run_slice(slice_, answers)
+            run.work(slice_, answers).result()
 
 
 def _main_planned(run: Run) -> bool:
@@ -331,31 +341,32 @@ def adjusted(request: Request, stream: Stream, settings: Settings) -> Request:
 
 
 def run_slices(run: Run, slices: Sequence[Slice], *, threads: int) -> None:
-    """Runs slices, each stream with threads of its own, so that a slow limit holds back nobody else.
+    """Runs slices, at most `threads` of each stream at a time, so that a slow limit holds back nobody else.
 
-    Raises the first error that is not a slice's own; the other threads stop.
+    Raises the first error that is not a slice's own; the other slices stop.
     """
     run.observer.planned(slices)
-    pools = {name: ThreadPoolExecutor(threads, thread_name_prefix=name) for name in run.streams}
-    work: Callable[[Slice], list[Slice]] = run.run_slice
-
-    def guarded(slice_: Slice) -> list[Slice]:
-        return [] if run.stop.is_set() else work(slice_)
-
-    waiting: set[Future[list[Slice]]] = {pools[s.stream].submit(guarded, s) for s in slices}
+    queues: dict[str, deque[Slice]] = {}
+    for slice_ in slices:
+        queues.setdefault(slice_.stream, deque()).append(slice_)
+    working: dict[Future[list[Slice]], str] = {}
     try:
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        while not run.stop.is_set():
+            busy = Counter(working.values())
+            for stream, queue in queues.items():
+                for _ in range(min(threads - busy[stream], len(queue))):
+                    working[run.work(queue.popleft())] = stream
+            if not working:
+                break
+            done, _ = wait(working, return_when=FIRST_COMPLETED)
             for future in done:
-                waiting |= {pools[s.stream].submit(guarded, s) for s in future.result()}
+                queues[working.pop(future)].extend(future.result())
     except BaseException:
         run.stop.set()
         raise
     finally:
-        for pool in pools.values():
-            pool.shutdown(wait=not run.stop.is_set(), cancel_futures=True)
         if run.stop.is_set():
-            wait(waiting, timeout=GRACE_SECONDS)
+            wait(working, timeout=GRACE_SECONDS)
     if run.stop.is_set():
         raise Interrupted("Stopped; run the same command again to go on.")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -29,8 +30,45 @@ logger = logging.getLogger(__name__)
 FLUSH_BYTES = 8_000_000
 """Pages are archived and loaded when a slice has gathered so much: bounds memory whatever its size."""
 
+MOST_THREADS = 512
+"""Never reached: each stream has its own bound."""
+
 OUTSIDE_RETENTION = "more recent date range"
 """Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
+
+
+T = TypeVar("T")
+
+
+class Workers(Protocol):
+    """Where the work of a run is done."""
+
+    def start(self, slice_: Slice, work: Callable[[], list[Slice]]) -> Future[list[Slice]]:
+        """Lets a slice be worked on, beside others; the caller bounds how many."""
+
+    def step(self, title: str, work: Callable[[], T]) -> T:
+        """Does something else that takes its time, and waits for it."""
+
+    def close(self) -> None:
+        """No more slices will come."""
+
+
+class Threads:
+    """Threads of this process."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="slice")
+
+    def start(self, slice_: Slice, work: Callable[[], list[Slice]]) -> Future[list[Slice]]:
+        del slice_
+        return self._pool.submit(work)
+
+    def step(self, title: str, work: Callable[[], T]) -> T:
+        del title
+        return work()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Observer(Protocol):
@@ -83,6 +121,7 @@ class Run:
     queries: Sequence[DiscoverQuery]
     organizations: dict[str, Organization]
     observer: Observer
+    workers: Workers
     retries: int = 5
     stop: threading.Event = field(default_factory=threading.Event)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -98,6 +137,10 @@ class Run:
     def request(self, slice_: Slice) -> Request:
         """The request a slice belongs to."""
         return self.loader.request(slice_.stream, slice_.request)
+
+    def work(self, slice_: Slice, answers: Iterable[Answer] | None = None) -> Future[list[Slice]]:
+        """Lets `run_slice` be done by the workers."""
+        return self.workers.start(slice_, lambda: self.run_slice(slice_, answers))
 
     def run_slice(self, slice_: Slice, answers: Iterable[Answer] | None = None) -> list[Slice]:
         """Fetches, archives, normalises and loads one slice; closes it with its coverage.
