@@ -86,7 +86,7 @@ class Events:
         if event.environment is not None:
             tags.append(("environment", event.environment))
         if event.kind == "error" and event.issue is not None:
-            tags.append(("handled", "no" if event.issue.unhandled else "yes"))
+            tags.append(("handled", "no" if event.unhandled else "yes"))
         tags.append(("level", event.level))
         if event.issue is not None and event.issue.logger:
             tags.append(("logger", event.issue.logger))

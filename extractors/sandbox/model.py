@@ -66,6 +66,7 @@ class Event:
         "release",
         "summary",
         "ts_ms",
+        "unhandled",
         "user",
     )
 
@@ -87,6 +88,7 @@ class Event:
     ) -> None:
         self.event_id = event_id
         self.project = project
+        self.unhandled = issue is not None and issue.unhandled  # stays as it is when issues merge
         self.issue = issue
         self.ts_ms = ts_ms
         self.received_ms = received_ms

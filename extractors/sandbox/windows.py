@@ -70,7 +70,7 @@ def read_window(world: World, query: Query, *, optional: bool = False) -> Window
 
 def _within(world: World, start: float, end: float, *, relative: bool, given: bool) -> Window:
     """A start before retention is moved up without a word; a window wholly before it is refused."""
-    floor = world.cutoff_ms // 1000
+    floor = world.now().timestamp() - world.options.retention_days * 86400
     if given and not relative and end <= floor:
         raise error(400, "Invalid date range. Please try a more recent date range.")
     return Window(math.floor(start), math.ceil(end), relative, given)

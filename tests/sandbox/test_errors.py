@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
 import httpx
 import pytest
 
@@ -154,3 +157,15 @@ def test_deleted_between_listing_and_asking():
         assert gone["slug"] in {row["slug"] for row in caller.org("projects/").json()}
         assert caller.project(gone["slug"], "events/").status_code == 404
         assert caller.org("issues/", project=gone["project_id"]).status_code == 403
+
+
+def test_a_window_that_ends_within_retention_is_answered(modern):
+    now = parsedate_to_datetime(modern.org("projects/").headers["date"])
+
+    def day(ago):
+        start_ = now - timedelta(days=ago)
+        window = {"start": start_.isoformat(), "end": (start_ + timedelta(days=1)).isoformat()}
+        return modern.org("events/", field="id", project=-1, **window).status_code
+
+    assert day(90.5) == 200
+    assert day(91.5) == 400
