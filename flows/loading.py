@@ -14,7 +14,7 @@ from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
-from warehouse.marks import mark_deleted, mark_merged
+from warehouse.marks import mark_deleted, mark_merged, mark_unlisted
 from warehouse.store import Store
 
 
@@ -138,9 +138,11 @@ def _apply_marks(store: Store, pages: Sequence[Page]) -> None:
         if page.status == 404:
             mark_deleted(store, page.organization_id, page.item, page.loaded_at)
             continue
-        found = msgspec.json.decode(page.body, type=list[_Identity])
-        if found and str(found[0].id) != page.item:
-            mark_merged(store, page.organization_id, page.item, str(found[0].id), page.loaded_at)
+        (found,) = msgspec.json.decode(page.body, type=list[_Identity])
+        if str(found.id) == page.item:
+            mark_unlisted(store, page.organization_id, page.item, page.loaded_at)
+        else:
+            mark_merged(store, page.organization_id, page.item, str(found.id), page.loaded_at)
 
 
 class _Identity(msgspec.Struct):

@@ -19,6 +19,7 @@ from extractors.client import Client
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
+from flows.audit import record, short_slices
 from flows.discovery import Found, find_organizations, listed_projects
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings, UsageError
@@ -302,6 +303,14 @@ def follow_up(run: Run, settings: Settings) -> None:
             if request.worklist:
                 rows = worklist(run.store, request.worklist, run.run_id)
                 slices += item_slices(run, stream, request, rows[: settings.details])
+    run_more(run, slices, settings)
+    # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
+    run_more(run, short_slices(run), settings)
+    record(run)
+
+
+def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
+    """Adds slices to the run's plan and runs them."""
     with run.store.transaction():
         state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
     run_slices(run, slices, threads=settings.threads)

@@ -16,6 +16,14 @@ def mark_deleted(store: Store, organization_id: str, issue_id: str, at: datetime
     _end_history(store, organization_id, issue_id, at)
 
 
+def mark_unlisted(store: Store, organization_id: str, issue_id: str, at: datetime) -> None:
+    """Sentry no longer lists the issue but answers for it: it need not be asked for again."""
+    store.connection.execute(
+        "update issues set unlisted_at = ? where organization_id = ? and issue_id = ?",
+        [at, organization_id, issue_id],
+    )
+
+
 def mark_merged(store: Store, organization_id: str, issue_id: str, into: str, at: datetime) -> None:
     """Sentry answers with another issue: the row stays and names it, its events belong to that one now."""
     store.connection.execute(

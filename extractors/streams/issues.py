@@ -75,6 +75,12 @@ ISSUES = Table(
             "The issue that Sentry answers with instead.",
             Context("merged_into_issue_id"),
         ),
+        Column(
+            "unlisted_at",
+            Type.TIMESTAMP,
+            "When Sentry no longer listed it though it still exists (UTC): too old for its search, mostly.",
+            Context("unlisted_at"),
+        ),
     ),
 )
 

@@ -13,11 +13,10 @@ select
     i.issue_id as item
 from issues as i
 inner join swept as s using (organization_id, project_id)
-left join issue_details as d using (organization_id, issue_id)
 where
     i._run_id <> $run_id
     and i.deleted_at is null
     and i.merged_into_issue_id is null
     and i.last_seen >= s.window_start
-    and (d._loaded_at is null or d._loaded_at <= i._loaded_at)
+    and i.unlisted_at is null
 order by i.organization_id, i.project_id, i.issue_id
