@@ -32,13 +32,13 @@ check: setup ## format, lint, types, import rules, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m warehouse.dictionary --check
+	$(BIN)/python -m flows.dictionary --check
 
 bench: setup ## measure ratios on this machine, write bench/results.md
 	$(BIN)/python -m bench
 
 docs: setup ## write the generated pages
-	$(BIN)/python -m warehouse.dictionary
+	$(BIN)/python -m flows.dictionary
 
 lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --group dev -o requirements/dev.lock pyproject.toml

@@ -1,0 +1,385 @@
+"""Writes the generated pages of `docs/`, or says which are stale: what they tell stands elsewhere, once.
+
+Tables and columns come from the streams and marts, commands from the command line, settings from their
+declaration.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+import msgspec
+
+from extractors.plan import requests_of
+from extractors.stream import Stream, all_streams
+from extractors.streams.discover import DEFAULT_QUERIES
+from flows import cli, settings
+from warehouse.bookkeeping import BOOKKEEPING
+from warehouse.mart_files import all_marts, create_marts
+from warehouse.schema import Table, create_statements, history_table, stored_columns
+
+FOLDER = Path(__file__).parents[1] / "docs"
+WRITTEN_BY = "<!-- Written by `make docs`; do not edit. -->"
+PROVENANCE = ("_run_id", "_loaded_at")
+
+SETTING_MEANINGS = {
+    "url": "Address of Sentry: sentry.io, the host of a region, or a server of your own.",
+    "token": "Token that reads Sentry. Better in a variable or in `token_file` than in this file.",
+    "token_file": "File that holds the token.",
+    "organizations": "Slugs or ids of the organizations to export; not set = all that the token lists.",
+    "projects": "Slugs or ids of the projects to export; not set = all that the token may see.",
+    "home": "Folder for everything on disk.",
+    "ca_bundle": "File with the certificates to trust, for a server with its own authority.",
+    "lag_minutes": "Windows end so long before now, because Sentry takes a while to show what it received.",
+    "threads": "Slices of one stream that are worked on at the same time.",
+    "retries": "How much one request may be repeated.",
+    "details": "Most items that one run asks for one by one, for each such request.",
+    "timeout": "Seconds of silence after which a request is given up.",
+    "memory": "Most memory that DuckDB may use while it loads.",
+    "privacy": "What happens to personal data of the users of your applications.",
+    "privacy_members": "What happens to personal data of the people who work with Sentry.",
+    "privacy_key": "Key of the hashes, 16 characters or more; not set = made once, kept in `privacy.key`.",
+    "streams.only": "Names of the streams to export; not set = all.",
+    "streams.exclude": "Names of streams to leave out.",
+    "events.overlap_days": "Days of events that are read again each night, because events arrive late.",
+    "publish.keep": "Published generations that stay on disk.",
+    "publish.group_readable": "Whether the file's group may read what is published.",
+    "discover": "Discover/Explore queries to export, one table each; not set = the two that come along.",
+    "discover.name": "Table `discover_<name>`.",
+    "discover.fields": "Fields and aggregates to ask for, at most 20.",
+    "discover.query": "Condition, in Sentry's search syntax.",
+    "discover.dataset": "Dataset of Sentry: errors, transactions, spans, logs and others.",
+    "discover.sort": "Fields to sort by; not set = all that are not aggregates.",
+    "discover.interval": "Ask once per hour or day, in rows with `interval_start`; not set = one snapshot.",
+    "discover.days": "How far back the first run asks, or what time a snapshot spans.",
+}
+"""For settings without a docstring below them, which counts first."""
+
+
+def pages() -> dict[str, str]:
+    """Name → text of every generated page."""
+    return {
+        "tables.md": tables_page(all_streams()),
+        "commands.md": commands_page(),
+        "settings.md": settings_page(),
+    }
+
+
+# tables
+
+
+def declared_tables(streams: Iterable[Stream]) -> list[Table]:
+    """Every table of the streams, once, with history tables behind those that keep one."""
+    found: dict[str, Table] = {}
+    for stream in streams:
+        for request in requests_of(stream, DEFAULT_QUERIES):
+            for table in request.tables:
+                found.setdefault(table.name, table)
+                if table.history:
+                    found.setdefault(table.history, history_table(table))
+    return list(found.values())
+
+
+def tables_page(streams: Sequence[Stream]) -> str:
+    """The data dictionary."""
+    tables = declared_tables(streams)
+    parts = [
+        "# Tables",
+        WRITTEN_BY,
+        "Schema `main` holds one table per kind of thing, `marts` what reports read, `meta` the bookkeeping. "
+        "Times are UTC without a zone. Ids are text. Key columns are never null and unique together; "
+        "DuckDB does not enforce that, the tests do.",
+        "Every table of `main` ends with `_run_id`, the run that loaded the row (`meta.runs`), and "
+        "`_loaded_at`, when that was (UTC). They are not repeated below. "
+        "Each table of the published file carries these texts as comments: "
+        "`select column_name, comment from duckdb_columns() where table_name = 'issues'`.",
+        "\n".join(_contents(streams)),
+        *(part for stream in streams for part in _stream_section(stream)),
+        "## Marts",
+        "Views and tables of schema `marts`, made anew at each publish.",
+        *_mart_sections(tables),
+        "## Bookkeeping",
+        "Schema `meta`: what was asked, what came, what is missing.",
+        *(part for table in BOOKKEEPING for part in _table_section(table)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _contents(streams: Sequence[Stream]) -> Iterator[str]:
+    yield "| stream | tables |"
+    yield "|---|---|"
+    for stream in streams:
+        yield f"| {stream.name} | {', '.join(_link(t.name) for t in declared_tables([stream]))} |"
+    yield f"| marts | {', '.join(_link(f'marts.{m.name}') for m in _marts())} |"
+    yield f"| meta | {', '.join(_link(f'meta.{t.name}') for t in BOOKKEEPING)} |"
+
+
+def _marts() -> list[Any]:
+    return sorted(all_marts(), key=lambda mart: mart.name)
+
+
+def _link(name: str) -> str:
+    return f"[{name}](#{name.replace('.', '')})"
+
+
+def _stream_section(stream: Stream) -> Iterator[str]:
+    yield f"## Stream {stream.name}"
+    source = re.sub(r" \(facts [^)]*\)", "", stream.source)
+    scopes = " or ".join(f"`{scope}`" for scope in stream.scopes)
+    yield f"{stream.about}\n\nSource: `{source}`. Token scope: {scopes}."
+    for table in declared_tables([stream]):
+        yield from _table_section(table)
+
+
+def _table_section(table: Table) -> Iterator[str]:
+    name = table.name if table.schema == "main" else f"{table.schema}.{table.name}"
+    yield f"### {name}"
+    facts = [table.comment, f"Key: {', '.join(f'`{k}`' for k in table.key)}."]
+    if table.parent:
+        facts.append(f"Rows come and go with those of {_link(table.parent)}.")
+    if table.history:
+        facts.append(f"Earlier states: {_link(table.history)}.")
+    yield " ".join(facts)
+    rows = [(c.name, c.type.value, c.comment) for c in stored_columns(table) if c.name not in PROVENANCE]
+    yield _grid(("column", "type", "meaning"), rows)
+
+
+def _mart_sections(tables: Iterable[Table]) -> Iterator[str]:
+    with duckdb.connect() as connection:
+        connection.execute("create schema meta")
+        for table in (*tables, *BOOKKEEPING):
+            connection.execute(create_statements(table)[0])
+        create_marts(connection)
+        for mart in _marts():
+            yield f"### marts.{mart.name}"
+            kind = "A table." if mart.materialised else "A view."
+            read = ", ".join(_link(name) for name in mart.needs)
+            yield f"{mart.grain} {kind}\n\nDefinition: {_sentence(mart.definition)}\n\nReads: {read}."
+            described = connection.execute(f"describe {mart.full_name}").fetchall()
+            types = {row[0]: row[1] for row in described}
+            yield _grid(("column", "type", "meaning"), [(n, types[n], m) for n, m in mart.columns])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(_cell(c) for c in row)} |" for row in cells)
+
+
+def _cell(text: str) -> str:
+    """A text as a table's cell; what stands in backticks keeps its `<`."""
+    parts = text.replace("|", "\\|").replace("\n", " ").split("`")
+    return "`".join(p if i % 2 else p.replace("<", "&lt;") for i, p in enumerate(parts))
+
+
+# commands
+
+
+def commands_page() -> str:
+    """Every command with its help, options and example."""
+    group = cli.cli
+    parts = [
+        "# Commands",
+        WRITTEN_BY,
+        _prose(group.help or ""),
+        "Exit codes: 0 complete · 1 failed · 2 wrong usage or configuration · "
+        "3 finished, but something could not be completed.",
+    ]
+    with click.Context(group, info_name="sentry-warehouse") as context:
+        for name in group.list_commands(context):
+            command = group.commands[name]
+            with click.Context(command, info_name=name, parent=context) as inner:
+                usage = inner.get_usage().removeprefix("Usage: ")
+            usage = usage.replace("sentry-warehouse [OPTIONS] ", "sentry-warehouse ")
+            parts += [f"## {name}", _prose(command.help or ""), f"```\n{' '.join(usage.split())}\n```"]
+            options = [o for o in command.params if isinstance(o, click.Option) and not o.hidden]
+            if options:
+                parts.append(_grid(("option", "default", "meaning"), [_option(o) for o in options]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _prose(text: str) -> str:
+    """Paragraphs of a help text; what follows \\b is shown as typed."""
+    made: list[str] = []
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if paragraph.startswith("\b"):
+            made.append(
+                "```sh\n" + "\n".join(_example(line) for line in paragraph.splitlines()[1:]) + "\n```"
+            )
+        else:
+            made.append(" ".join(paragraph.split()))
+    return "\n\n".join(made)
+
+
+def _example(line: str) -> str:
+    label, colon, code = line.strip().partition(":  ")
+    if not colon:
+        return line.strip()
+    return code.strip() if label == "Example" else f"{code.strip()}  # {label}"
+
+
+def _option(option: click.Option) -> tuple[str, str, str]:
+    names = ", ".join((*option.opts, *option.secondary_opts))
+    value = "" if option.is_flag else f" {option.metavar or _metavar(option)}"
+    told = isinstance(option.default, str | int | float) and not option.is_flag
+    default = str(option.default) if told else ""
+    needed = " Required." if option.required else ""
+    return f"`{names}{value}`", default, f"{option.help or ''}{needed}".strip()
+
+
+def _metavar(option: click.Option) -> str:
+    if isinstance(option.type, click.Choice):
+        return "/".join(str(choice) for choice in option.type.choices)
+    return option.type.name.upper()
+
+
+# settings
+
+
+def settings_page() -> str:
+    """Every setting with its variable, default and meaning."""
+    names = {setting: variable for variable, setting in settings.SENTRY_VARIABLES.items()}
+    rows, sections = [], []
+    for field in msgspec.structs.fields(settings.Settings):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            sections += [
+                f"## [{field.name}]",
+                _docstring(field.type),
+                _grid(HEADER, list(_setting_rows(field.type, field.name))),
+            ]
+            continue
+        variable = f"{settings.PREFIX}{field.name.upper()}"
+        shown = f"`{names[field.name]}`" if field.name in names else f"`{variable}`"
+        rows.append((f"`{field.name}`", shown, _default(field), setting_meaning(field.name)))
+    parts = [
+        "# Settings",
+        WRITTEN_BY,
+        f"Settings stand in `{settings.CONFIG_FILE}` in the working directory, or in the file that "
+        f"`--config` or `{settings.PREFIX}CONFIG` names. Variables win over the file, options of a command over both. "
+        "What `.sentryclirc` says counts where neither says anything. "
+        "A list in a variable is separated by commas.",
+        _grid(HEADER, rows),
+        *sections,
+        "## [[discover]]",
+        f"{_docstring(settings.Query)} Write one such section for each query.",
+        _grid(HEADER, list(_setting_rows(settings.Query, "discover", variables=False))),
+        EXAMPLE,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+HEADER = ("setting", "variable", "default", "meaning")
+EXAMPLE = """## Example
+
+```toml
+organizations = ["acme"]
+home = "/srv/sentry-data"
+token_file = "~/.sentry-token"
+
+[events]
+overlap_days = 7
+
+[[discover]]
+name = "slow_pages"
+fields = ["project.id", "transaction", "count()", "p95(transaction.duration)"]
+dataset = "transactions"
+interval = "1d"
+```"""
+
+
+def _setting_rows(
+    section: type[msgspec.Struct], name: str, *, variables: bool = True
+) -> Iterator[tuple[str, str, str, str]]:
+    for field in msgspec.structs.fields(section):
+        variable = f"`{settings.PREFIX}{name}_{field.name}`".upper() if variables else ""
+        yield f"`{field.name}`", variable, _default(field), setting_meaning(f"{name}.{field.name}", section)
+
+
+def setting_meaning(path: str, section: type[msgspec.Struct] = settings.Settings) -> str:
+    """The docstring below a setting, or what is written here; with the values it may have.
+
+    Raises KeyError for a setting that says nowhere what it means.
+    """
+    name = path.rpartition(".")[2]
+    text = _field_docstrings(section).get(name) or SETTING_MEANINGS[path]
+    (field,) = (f for f in msgspec.structs.fields(section) if f.name == name)
+    choices = re.findall(r"'([^']+)'", str(field.type)) if "Literal" in str(field.type) else []
+    return f"{text} One of {', '.join(f'`{c}`' for c in choices)}." if choices else text
+
+
+def _field_docstrings(section: type) -> dict[str, str]:
+    (tree,) = ast.parse(inspect.getsource(section)).body
+    body = tree.body if isinstance(tree, ast.ClassDef) else []
+    found = {}
+    for field, below in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and _text(below):
+            found[field.target.id] = " ".join(_text(below).split())
+    return found
+
+
+def _text(node: ast.stmt) -> str:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return str(node.value.value)
+    return ""
+
+
+def _docstring(section: type) -> str:
+    return " ".join((section.__doc__ or "").split())
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    default = field.default
+    if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
+        default = field.default_factory()
+    if default is msgspec.NODEFAULT:
+        return "required"
+    if default in ("", None) or default == []:
+        return "not set"
+    return f"`{msgspec.json.encode(default).decode()}`"
+
+
+# writing and checking
+
+
+def stale_pages(folder: Path = FOLDER) -> list[str]:
+    """Names of the pages that are missing or not as they would be written now."""
+    return [
+        name
+        for name, text in pages().items()
+        if not (folder / name).exists() or (folder / name).read_text("utf-8") != text
+    ]
+
+
+def write_pages(folder: Path = FOLDER) -> None:
+    """Writes all pages."""
+    folder.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, "utf-8")
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail when a page is stale.")
+def main(check: bool) -> None:
+    """Writes the generated pages of docs/."""
+    if not check:
+        write_pages()
+        return
+    stale = stale_pages()
+    for name in stale:
+        click.echo(f"docs/{name} is stale: run `make docs`.", err=True)
+    raise SystemExit(1 if stale else 0)
+
+
+if __name__ == "__main__":
+    main()
