@@ -218,6 +218,45 @@ def test_each_kind_under_each_action(kind: str, value: Any, hashed: Any, dropped
             assert found == wanted, action
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "proxy-authorization",
+            "set-cookie",
+            "x-hub-signature-256",
+            "x-auth-user",
+            "php-auth-pw",
+            "x-csrf-token",
+        ),
+        *("x-real-ip", "x-client-addr", "x-envoy-external-address", "forwarded", "from", "cf-connecting-ip"),
+        *("x-forwarded-for", "x-remote-user", "x-session-id"),
+    ],
+)
+def test_headers_that_are_dropped(name: str) -> None:
+    for spelt in (name, name.upper(), name.title()):
+        assert treat([[spelt, "x"]], "headers", Policy()) == [[spelt, None]]
+
+
+@pytest.mark.parametrize(
+    "name", ["user-agent", "accept", "host", ":authority", "x-forwarded-proto", "origin"]
+)
+def test_headers_that_stay(name: str) -> None:
+    assert treat([[name, "x"]], "headers", Policy()) == [[name, "x"]]
+
+
+def test_a_header_by_override() -> None:
+    policy = Policy(overrides={"events/at/user-agent": "hash", "events/at/x-real-ip": "keep"})
+    assert treat({"User-Agent": "x", "X-Real-Ip": "y"}, "headers", policy) == {
+        "User-Agent": h("x"),
+        "X-Real-Ip": "y",
+    }
+
+
+def test_an_entry_without_a_type_is_taken_for_a_request() -> None:
+    assert treat([{"data": {"query": "a=b"}}], "entries", Policy()) == [{"data": {"query": f"a={h('b')}"}}]
+
+
 def test_all_kinds_are_covered() -> None:
     assert {case[0] for case in CASES if case[1] not in (None, "", [], {})} | {"tags"} == set(KINDS)
 

@@ -110,7 +110,7 @@ def suspects(data: bytes) -> tuple[bytes, ...]:
     if ESCAPED_KEY.search(data) or SPACED_KEY.search(data):
         return (b'"',)
     keys = {part.rpartition(b'"')[2] for part in data.split(b'":')}
-    found = [b'"' + key + b'"' for key in keys if _is_suspect(key)]
+    found = [key + b'"' for key in keys if _is_suspect(key)]
     if EMAIL_END.search(data):
         found.append(b"@")
     if ESCAPE in data:
