@@ -40,41 +40,50 @@ def test_the_first_night_shows_everything(fresh):
         assert word in text, text
 
 
-def test_seven_nights_equal_the_record(fresh):
+def equals_the_record(caller, nights):
+    """Ask for everything after each night; what was seen is then what the record says was ever true."""
     known_issues: dict[str, dict] = {}
     known_events: dict[str, dict] = {}
     states: dict[str, list] = {}
-    for night in range(8):
+    truth: dict[str, dict] = {}
+    for night in range(nights + 1):
         if night:
-            fresh.sandbox.pass_night()
-        issues, events = listed_issues(fresh), listed_events(fresh)
+            caller.sandbox.pass_night()
+        issues, events = listed_issues(caller), listed_events(caller)
         known_issues |= issues
         known_events |= events
         for issue_id, row in issues.items():
-            state = (
-                row["status"],
-                row["substatus"],
-                row["priority"],
-                row["level"],
-                (row["assignedTo"] or {}).get("id"),
-            )
+            owner = (row["assignedTo"] or {}).get("id")
+            state = (row["status"], row["substatus"], row.get("priority"), row["level"], owner)
             trail = states.setdefault(issue_id, [])
             if not trail or trail[-1][1] != state:
                 trail.append((night, state))
-        truth = {row["issue_id"]: row for row in fresh.sandbox.truth("issues")}
+        truth = {row["issue_id"]: row for row in caller.sandbox.truth("issues")}
         assert set(issues) == {i for i, row in truth.items() if row["in_search"]}
     assert set(known_issues) == {i for i, row in truth.items() if row["listed"]}
     for issue_id, row in known_issues.items():
         assert row["lifetime"]["count"] == str(truth[issue_id]["event_count"])
+        assert row["lifetime"]["userCount"] == truth[issue_id]["user_count"]
         assert row["lifetime"]["lastSeen"] == truth[issue_id]["last_seen"].isoformat() + "Z"
         assert row["shortId"] == truth[issue_id]["short_id"]
-    held = {row["event_id"]: row for row in fresh.sandbox.truth("events")}
+    held = {row["event_id"]: row for row in caller.sandbox.truth("events")}
     assert set(known_events) == {e for e, row in held.items() if row["listed"]}
     history: dict[str, list] = {}
-    for row in fresh.sandbox.truth("issue_history"):
+    for row in caller.sandbox.truth("issue_history"):
         state = (row["status"], row["substatus"], row["priority"], row["level"], row["assigned_to_id"])
         history.setdefault(row["issue_id"], []).append((row["night_from"], state))
     assert history == states
+
+
+def test_seven_nights_equal_the_record(fresh):
+    equals_the_record(fresh, 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("age", ["2026", "2023"])
+def test_sixty_nights_equal_the_record(age):
+    with start(seed=6, projects=5, issues=60, events=700, days=60, retention_days=30, age=age) as caller:
+        equals_the_record(caller, 60)
 
 
 def test_merged_and_deleted(fresh):
