@@ -30,7 +30,6 @@ from extractors.errors import (
     Fault,
     NotSentry,
     PagingError,
-    SentryError,
     Stopped,
     Trouble,
     Unauthorized,
@@ -282,7 +281,7 @@ class Client:
         if isinstance(outcome, Answer):
             return replace(outcome, requests=course.requests)
         # raised here, outside any except block, so that no context holds a request with its headers
-        raise self._error(course, outcome)
+        raise explain(outcome.fault, outcome.failure, course.path, course.requests, course.spent)
 
     def pages(
         self,
@@ -343,9 +342,9 @@ class Client:
             location = received.headers.get("location", "")
             if received.trouble is not None or not 300 <= received.status < 400 or not location:
                 break
-            target = urljoin(url, location)
-            if _origin(target) != _origin(url):
-                note = _shown_origin(target)
+            target = _resolved(url, location)
+            if target is None or _origin(target) != _origin(url):
+                note = _shown_origin(target or "")
                 received = replace(received, trouble=Trouble.ELSEWHERE, note=note)
                 break
             moved = _path_below(target, base)
@@ -383,13 +382,14 @@ class Client:
 
         Exceptions of the HTTP library end here: their frames hold the header with the token.
         """
+        http = self._open()
         self._watch.begin(LONGEST_ANSWER * self._timeout)
         _asking.now = True
         headers: dict[str, str] = {}
         status = 0
         stopped = False
         try:
-            with self._open().stream("GET", url, headers={"Authorization": self._token.header()}) as response:
+            with http.stream("GET", url, headers={"Authorization": self._token.header()}) as response:
                 status = response.status_code
                 headers = _lowered(response.headers)
                 body, trouble = self._read(response)
@@ -446,12 +446,12 @@ class Client:
             return _answer(received)
         failure = Failure(
             status=received.status or None,
-            headers=received.headers,
-            body=received.body[:64_000],
+            headers={name: self._token.strike(value) for name, value in received.headers.items()},
+            body=self._token.strike(received.body[:64_000].decode("utf-8", "replace")).encode(),
             trouble=Trouble.NOT_JSON if good else received.trouble,
             first=origin not in self._reached,
             reused=reused and not course.resent,
-            note=received.note,
+            note=self._token.strike(received.note),
         )
         if failure.trouble is None and failure.status != 404 and not failure.html:
             self._reached.add(origin)
@@ -493,13 +493,13 @@ class Client:
             return 0.0
         if wait == "long":
             return BROWN_OUT_SECONDS * self._first_wait
-        jitter = float(tenacity.wait_random(0, 0.25)(state))
+        jitter = float(tenacity.wait_random(0, 0.25)(state)) * self._first_wait
         if wait == "asked":
             asked = asked_wait(refused.failure.headers)
             if asked is not None:
                 return min(asked, LONGEST_ASKED_SECONDS) + jitter
-        growing = min(self._first_wait * 2.0 ** (state.attempt_number - 1), self._longest_wait)
-        return growing * (0.75 + 2 * jitter)
+        exponential = tenacity.wait_exponential(multiplier=self._first_wait, max=self._longest_wait)
+        return float(exponential(state)) + jitter
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -511,13 +511,6 @@ class Client:
         seconds = state.next_action.sleep if state.next_action else 0.0
         what = refused.failure.trouble or refused.failure.status
         log.info("retry GET %s: %s, again in %.1f s", course.path, what, seconds)
-
-    def _error(self, course: _Course, refused: _Refused) -> SentryError:
-        failure = refused.failure
-        body = self._token.strike(failure.body.decode("utf-8", "replace")).encode()
-        safe = replace(failure, body=body, note=self._token.strike(failure.note))
-        path = self._token.strike(course.path)
-        return explain(refused.fault, safe, path, course.requests, course.spent)
 
     # state shared by the threads
 
@@ -774,6 +767,16 @@ def _clean(path: str) -> str:
             "A path with empty or dotted segments is never asked for.", path=encoded, reason="path"
         )
     return "/" + "/".join(segments) + "/"
+
+
+def _resolved(url: str, location: str) -> str | None:
+    """Where a redirect leads; None when that cannot be read as an address."""
+    try:
+        target = urljoin(url, location)
+        _origin(target)
+    except ValueError:
+        return None
+    return target
 
 
 def _origin(url: str) -> str:

@@ -223,6 +223,8 @@ class Bucket:
         self.window_end = -math.inf
         self._windows = {0: self.window}
         self._last_reset = 0
+        self._sure = False  # of the window's length: two of them were seen
+        self._first_at = -math.inf
         self._others_before = 0
         self._slowed_at = -math.inf
         self._starting = True
@@ -246,8 +248,13 @@ class Bucket:
             return 0.0
         if now >= self.window_end:
             self._next_window(now)
-        reserve = self.in_flight if self.others else 0
-        if (self.long or self.others) and self.window.left <= reserve and now < self.window_end:
+        # others may have as many on their way as we; where a window is paced evenly, both pace themselves
+        reserve = self.in_flight * (2 if self.long else 1) + 1 if self.others else 0
+        if (
+            (self.long or self.others or not self._sure)
+            and self.window.left <= reserve
+            and now < self.window_end
+        ):
             return self.window_end - now
         return 0.0 if self.long else max(0.0, self.next_at - now)
 
@@ -255,10 +262,10 @@ class Bucket:
         """A request starts."""
         self.in_flight += 1
         if self.limit is None or not self.learnt:
+            self._first_at = now
             return
         self.window.left -= 1
-        spacing = (self.limit.window + self.slack) / (self.limit.requests * self.share)
-        self.next_at = max(self.next_at, now - CATCH_UP) + spacing
+        self.next_at = max(self.next_at, now - CATCH_UP) + self._spacing(self.limit)
 
     def finish(self, seen: Seen, epoch: float) -> None:
         """A request of ours has ended. `epoch`: our monotonic time of the server's second 0."""
@@ -279,6 +286,9 @@ class Bucket:
         elif seen.status < 500:
             self.room = min(self.room + (1.0 if self._starting else 1.0 / self.room), MOST_IN_FLIGHT)
 
+    def _spacing(self, limit: Limit) -> float:
+        return (limit.window + self.slack) / (limit.requests * self.share)
+
     def _most_in_flight(self) -> int:
         most = MOST_IN_FLIGHT if self.limit is not None else UNLIMITED_IN_FLIGHT
         if self.limit is not None and self.limit.concurrency is not None:
@@ -296,17 +306,24 @@ class Bucket:
             window = self.limit.window
         concurrency = seen.concurrency if seen.concurrency is not None else was.concurrency if was else None
         self.limit = Limit(seen.count or 1, max(window, 1.0), concurrency)
+        if was is None:
+            self.next_at = self._first_at + self._spacing(self.limit)
         self.learnt = True
 
     def _account(self, seen: Seen, reset: int, epoch: float) -> None:
         """Book an answer in the window the server counted it in; it may come when that is over."""
-        if self.limit is None or (reset < self._last_reset and reset not in self._windows):
+        if self.limit is None:
             return
-        if self._last_reset < reset < self._last_reset + self.limit.window:
-            self.limit = self.limit._replace(window=float(reset - self._last_reset))
         if reset > self._last_reset:
+            if reset < self._last_reset + self.limit.window:
+                self.limit = self.limit._replace(window=float(reset - self._last_reset))
+            self._sure = self._last_reset > 0
             self._last_reset = reset
-            self._enter(self._windows.get(reset) or Window(reset))
+            # those in flight may have been counted in it before this answer shows it to us
+            fresh = Window(reset, left=self.limit.requests - self.in_flight - 1)
+            self._enter(self._windows.get(reset, fresh))
+        elif reset not in self._windows:
+            return
         window = self._windows[reset]
         if window is self.window:
             self.window_end = epoch + reset + LITTLE
@@ -336,7 +353,7 @@ class Bucket:
         if old.others > 0 and (old.throttled > 0 or old.left <= 0):
             self.share = max(LOWEST_SHARE, self.share * (0.7 if old.throttled else 0.85))
         else:
-            self.share = min(1.0, self.share + 0.05)
+            self.share = min(1.0, self.share + 0.02)
         if not old.throttled:
             self.slack = max(LEAST_SLACK, self.slack * 0.98)
         self._others_before = old.others
