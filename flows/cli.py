@@ -14,6 +14,11 @@ import click
 HOME = click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-data).")
 CONFIG = click.option("--config", metavar="FILE", help="Configuration file (default sentry-warehouse.toml).")
 JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for scripts.")
+PREFECT = click.option(
+    "--prefect/--no-prefect",
+    default=True,
+    help="Whether to run as a flow when a Prefect server is configured (default: yes).",
+)
 
 
 class Ordered(click.Group):
@@ -58,8 +63,11 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
 
 
 @command("export")
+@PREFECT
 @JSON
-def export_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:
+def export_command(
+    context: click.Context, home: str | None, config: str | None, prefect: bool, as_json: bool
+) -> None:
     """Bring the warehouse up to date and publish it (the nightly job).
 
     The first run reads everything Sentry keeps; later ones ask for what is new or may have changed.
@@ -68,15 +76,22 @@ def export_command(context: click.Context, home: str | None, config: str | None,
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export
     """
-    _export(settings_of(context, home, config), as_json=as_json)
+    _export(settings_of(context, home, config), as_json=as_json, prefect=prefect)
 
 
 @command("backfill")
 @click.option("--since", required=True, metavar="DATE", help="First day or time (UTC), as 2026-01-31.")
 @click.option("--until", metavar="DATE", help="End, exclusive (UTC); default now.")
+@PREFECT
 @JSON
 def backfill_command(
-    context: click.Context, home: str | None, config: str | None, since: str, until: str | None, as_json: bool
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    since: str,
+    until: str | None,
+    prefect: bool,
+    as_json: bool,
 ) -> None:
     """Read a past time again, as far as Sentry still has it.
 
@@ -86,7 +101,8 @@ def backfill_command(
     start, end = _time(since), _time(until) if until else None
     if end is not None and end <= start:
         raise click.UsageError("--until must be later than --since.")
-    _export(settings_of(context, home, config), as_json=as_json, command="backfill", since=start, until=end)
+    settings = settings_of(context, home, config)
+    _export(settings, as_json=as_json, prefect=prefect, command="backfill", since=start, until=end)
 
 
 def _time(text: str) -> Any:
@@ -100,7 +116,7 @@ def _time(text: str) -> Any:
 
 
 def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
-    from flows.pipeline import export
+    from flows.orchestration import export
     from flows.progress import make_progress
     from flows.report import print_summary, result_as_json
 
@@ -181,6 +197,33 @@ def publish_command(context: click.Context, home: str | None, config: str | None
     kept = settings.publish
     link = publish(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
     click.echo(f"Published {link / 'sentry.duckdb'}")
+
+
+@command("replay")
+@click.option(
+    "--stream", "streams", multiple=True, metavar="NAME", help="Only this stream's tables; repeatable."
+)
+@click.option("--since", metavar="DATE", help="Only what was loaded since (UTC), over what is there.")
+def replay_command(
+    context: click.Context, home: str | None, config: str | None, streams: tuple[str, ...], since: str | None
+) -> None:
+    """Rebuild tables from the raw archive, without network, then publish.
+
+    The new file takes the old one's place when it is whole.
+
+    \b
+    Example:  sentry-warehouse replay --stream events
+    """
+    from flows.replay import replay
+    from flows.report import print_replay
+    from warehouse.publish import publish
+
+    settings = settings_of(context, home, config)
+    replayed = replay(settings, streams=streams, since=_time(since) if since else None)
+    kept = settings.publish
+    publish(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+    print_replay(replayed)
+    raise SystemExit(3 if replayed.unreadable else 0)
 
 
 @cli.command("sandbox")
@@ -272,6 +315,7 @@ def _explain(error: Exception) -> int:
 
 def _known_code(error: Exception) -> int | None:
     from extractors.errors import SentryError, Unauthorized
+    from flows.orchestration import PrefectUnreachable
     from flows.pipeline import Interrupted
     from warehouse.store import HomeUnusable, WarehouseBusy, WarehouseError
 
@@ -279,6 +323,6 @@ def _known_code(error: Exception) -> int | None:
         return 1
     if isinstance(error, Unauthorized | WarehouseBusy | HomeUnusable):
         return 2
-    if isinstance(error, SentryError | WarehouseError):
+    if isinstance(error, SentryError | WarehouseError | PrefectUnreachable):
         return 1
     return None

@@ -394,7 +394,7 @@ def _finish(run: Run, result: Result) -> None:
             [run.run_id],
         )
     ]
-    result.rows = table_rows(run.store)
+    result.rows = state.table_rows(run.store)
     result.status = "incomplete" if result.incomplete else "complete"
     state.end_run(
         run.store,
@@ -405,12 +405,3 @@ def _finish(run: Run, result: Result) -> None:
         bytes=run.client.usage().bytes,
         rows=sum(result.rows.values()),
     )
-
-
-def table_rows(store: Store) -> dict[str, int]:
-    """Rows of every table of the main schema, by name."""
-    names = store.rows(
-        "select table_name from duckdb_tables() where schema_name = 'main' "
-        "and database_name = current_database() order by 1"
-    )
-    return {name: store.rows(f'select count(*) from main."{name}"')[0][0] for (name,) in names}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.pipeline import Result
+    from flows.replay import Replayed
     from flows.settings import Settings
     from warehouse.inspect import Answer
 
@@ -87,6 +88,18 @@ def print_summary(result: Result, settings: Settings) -> None:
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
     console.print('Next:          sentry-warehouse query "select status, count(*) from issues group by 1"')
+
+
+def print_replay(replayed: Replayed) -> None:
+    """The closing lines of a replay."""
+    console = _console()
+    speed = replayed.bytes / 1e6 / max(replayed.seconds, 1e-9)
+    console.print(
+        f"Rebuilt from {replayed.files:,} files, {replayed.pages:,} pages, {replayed.bytes / 1e6:,.1f} MB "
+        f"in {replayed.seconds:,.1f} s ({speed:,.1f} MB/s); {sum(replayed.rows.values()):,} rows."
+    )
+    for line in replayed.unreadable:
+        console.print(f"Not readable: {line}", style="yellow", markup=False)
 
 
 def describe(slice_: dict[str, Any]) -> str:

@@ -374,19 +374,20 @@ class Run:
 
     def _load(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
         """Archives pages, then commits their rows together with the file's entry and the page cursor."""
-        loaded_at = self.clock.now()
-        pages = [replace(page, loaded_at=loaded_at) for page in pages]
-        (earlier,) = self.store.rows(
-            "select count(*) from meta.archive where run_id = ? and slice_id = ?",
-            [self.run_id, slice_.slice_id],
-        )[0]
-        file = self.archive.write(pages, earlier)
+        with self.loader.one_at_a_time:
+            loaded_at = self.clock.now()
+            pages = [replace(page, loaded_at=loaded_at) for page in pages]
+            (earlier,) = self.store.rows(
+                "select count(*) from meta.archive where run_id = ? and slice_id = ?",
+                [self.run_id, slice_.slice_id],
+            )[0]
+            file = self.archive.write(pages, earlier)
 
-        def move_cursor() -> None:
-            if cursor:
-                state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)
+            def move_cursor() -> None:
+                if cursor:
+                    state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)
 
-        batch = self.loader.commit(pages, file, also=move_cursor)
+            batch = self.loader.commit(pages, file, also=move_cursor)
         progress.files += 1
         progress.records += batch.records
         if batch.complaint:

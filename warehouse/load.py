@@ -49,18 +49,29 @@ def load(
     """
     for table, frame in frames.items():
         fit_table(store, table)
+        if clear:
+            _clear(store, table, clear)
         parent = next((t for t in frames if t.name == table.parent), None) if table.parent else None
-        with store.frame("incoming", frame), store.frame("owners", frames[parent] if parent else frame):
-            if clear:
-                _clear(store, table, clear)
-            if table.history:
-                _keep_history(store, table, seen_at)
-            keys = parent.key if parent else table.key
-            same = " and ".join(f"stored.{quote(k)} = owners.{quote(k)}" for k in keys)
-            store.connection.execute(f"delete from {table.full_name} as stored using owners where {same}")
-            names = ", ".join(quote(c.name) for c in table.all_columns)
-            values = ", ".join(_value(store, table, c.name, c.type) for c in table.all_columns)
-            store.connection.execute(f"insert into {table.full_name} ({names}) select {values} from incoming")
+        owners = frames[parent] if parent else frame
+        if len(owners):
+            _replace(store, table, frame, parent or table, owners, seen_at)
+
+
+def _replace(
+    store: Store, table: Table, frame: ArrowSource, owner: Table, owners: ArrowSource, seen_at: datetime
+) -> None:
+    """Puts rows in place of those that belong to the same owners: themselves, or their parents."""
+    same = " and ".join(f"stored.{quote(k)} = owners.{quote(k)}" for k in owner.key)
+    names = ", ".join(quote(c.name) for c in table.all_columns)
+    values = ", ".join(_value(store, table, c.name, c.type) for c in table.all_columns)
+    with store.frame("owners", owners):
+        store.connection.execute(f"delete from {table.full_name} as stored using owners where {same}")
+    if not len(frame):
+        return
+    with store.frame("incoming", frame):
+        if table.history:
+            _keep_history(store, table, seen_at)
+        store.connection.execute(f"insert into {table.full_name} ({names}) select {values} from incoming")
 
 
 def _value(store: Store, table: Table, name: str, type_: Type) -> str:

@@ -27,8 +27,10 @@ def mark_unlisted(store: Store, organization_id: str, issue_id: str, at: datetim
 def mark_merged(store: Store, organization_id: str, issue_id: str, into: str, at: datetime) -> None:
     """Sentry answers with another issue: the row stays and names it, its events belong to that one now."""
     store.connection.execute(
-        "update issues set merged_into_issue_id = ? where organization_id = ? and issue_id = ?",
-        [into, organization_id, issue_id],
+        "update issues set merged_into_issue_id = $into "
+        # what was merged into this one earlier is answered by the same issue now
+        "where organization_id = $organization and (issue_id = $issue or merged_into_issue_id = $issue)",
+        {"into": into, "organization": organization_id, "issue": issue_id},
     )
     store.connection.execute(
         "update events set issue_id = ? where organization_id = ? and issue_id = ?",

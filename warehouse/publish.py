@@ -129,7 +129,8 @@ def _table(
     full = f"{quote(schema)}.{quote(name)}"
     columns = connection.execute(
         "select column_name, data_type, comment from duckdb_columns() "
-        "where database_name = current_database() and schema_name = ? and table_name = ? order by column_index",
+        "where database_name = current_database() and schema_name = ? and table_name = ? "
+        "order by column_index",
         [schema, name],
     ).fetchall()
     (count,) = connection.execute(f"select count(*) from {full}").fetchall()[0]

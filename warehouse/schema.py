@@ -6,8 +6,10 @@ Decoder, polars schema, DDL, COMMENTs and the data dictionary are derived from t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Type(StrEnum):
@@ -32,7 +34,7 @@ class Tag:
 class Parent:
     """A place in the record that holds the list a child table is made from."""
 
-    path: str
+    path: str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,68 @@ class Context:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A place in the element whose list the row's list stands in: the exception of a frame."""
+
+    at: str
+    levels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same for all rows of one list; with `Each`."""
+
+    value: str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Part number `part` of what a function makes of several places, given as (path, type).
+
+    The function takes one polars series a place and returns as many series as it has parts.
+    """
+
+    places: tuple[tuple[str, Type], ...]
+    make: Callable[..., tuple[Any, ...]]
+    part: int = 0
+
+
 ELEMENT = "."
-"""The element itself: for lists of plain values."""
+"""The element itself: for lists of plain values; as JSON also for objects."""
 
 POSITION = "#"
 """The element's place in its list, from 0."""
 
-Place = str | tuple[str, ...] | Tag | Parent | Context
+KEY = "@"
+"""The name an element has in an object (`contexts{}`), or its type in a list by type (`entries[*]`)."""
+
+GIVEN = "?"
+"""Another place in each of the lists that rows are made from: see `Each`."""
+
+Place = str | tuple[str, ...] | Tag | Parent | Context | Up | Constant | Made
 """Keys joined by `/`; of several places the first that is not null counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A list that rows are made from, and the places of the columns that are GIVEN.
+
+    The path's keys are joined by `/`. A list on the way is marked `values[]`, one of {type, data} of which
+    only a type is meant `entries[exception]` (`[*]` = all types that no other path names), an object whose
+    keys are names `contexts{}`.
+    """
+
+    path: str
+    given: tuple[tuple[str, Place], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column.
 
-    `default` replaces null: key columns need one where Sentry may leave the value out.
+    `default` replaces null: key columns need one where Sentry may leave the value out. With `keep`, a null
+    does not replace what is stored: only some answers have the value, and it never changes.
     """
 
     name: str
@@ -64,6 +113,7 @@ class Column:
     comment: str
     at: Place
     default: str | None = None
+    keep: bool = False
 
 
 def _provenance() -> tuple[Column, ...]:
@@ -83,15 +133,17 @@ class Table:
 
     `history` names a table that keeps every state the `tracked` columns were ever seen in, one row per
     state from `valid_from` to `valid_to` (null = still so). `marks` are columns that no payload fills:
-    the loader sets them when a record turns out to be deleted or merged.
+    the loader sets them when a record turns out to be deleted or merged. `without` names a place and the
+    values there of records that make no rows of this table.
     """
 
     name: str
     comment: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
-    each: str = ""
+    each: str | tuple[Each, ...] = ""
     parent: str = ""
+    without: tuple[Place, tuple[str, ...]] | None = None
     schema: str = "main"
     history: str = ""
     tracked: tuple[str, ...] = ()
@@ -115,6 +167,13 @@ class Table:
         object.__setattr__(self, "all_columns", (*declared, *_provenance()))
         if self.key[0] != "organization_id":
             object.__setattr__(self, "key", ("organization_id", *self.key))
+
+    @property
+    def lists(self) -> tuple[Each, ...]:
+        """The lists that rows are made from; empty where a record is a row."""
+        if isinstance(self.each, tuple):
+            return self.each
+        return (Each(self.each),) if self.each else ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -140,3 +140,12 @@ def finish_slice(
                 )
             ],
         )
+
+
+def table_rows(store: Store) -> dict[str, int]:
+    """Rows of every table of the main schema, by name."""
+    names = store.rows(
+        "select table_name from duckdb_tables() where schema_name = 'main' "
+        "and database_name = current_database() order by 1"
+    )
+    return {name: store.rows(f'select count(*) from main."{name}"')[0][0] for (name,) in names}

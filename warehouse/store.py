@@ -44,7 +44,9 @@ class HomeUnusable(WarehouseError):
 
 
 class ArrowSource(Protocol):
-    """A frame that hands out Arrow streams: polars frames do."""
+    """A frame that hands out Arrow streams and knows its rows: polars frames do."""
+
+    def __len__(self) -> int: ...
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 

@@ -94,7 +94,8 @@ class Events:
         if event.release is not None:
             tags.append(("release", event.release.version))
         if platform.family in ("python", "node", "go"):
-            tags.append(("server_name", f"{event.project.slug}-{nonce % 5}.internal.test"))
+            named = (*event.project.old_slugs, event.project.slug)[0]  # machines keep their names
+            tags.append(("server_name", f"{named}-{nonce % 5}.internal.test"))
         if platform.tracing and event.kind == "transaction":
             tags.append(("transaction", self.transaction(event)))
         if platform.family in ("javascript", "python") and nonce % 3:
