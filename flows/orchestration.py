@@ -1,0 +1,139 @@
+"""Decides where a command runs: under Prefect when a server is configured, else in this process.
+
+Prefect is not imported before it is needed: that alone takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flows.pipeline import Result
+    from flows.run import Observer
+    from flows.settings import Settings
+
+API_URL = "PREFECT_API_URL"
+
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,extractors,transforms,warehouse",
+}
+"""Set before Prefect is imported, where the user has set nothing: no telemetry, patience with slow starts,
+a sign of life often enough for the automation that notices killed runs, our own log lines in the UI."""
+
+ANSWER_SECONDS = 5.0
+
+LOCAL_API = "http://127.0.0.1:4200/api"
+"""What Prefect's preset profile `local` says; it stands in no file of the user's."""
+
+
+class PrefectUnreachable(Exception):
+    """A Prefect server is configured and does not answer."""
+
+
+def prepare_environment() -> None:
+    """Sets what Prefect reads when it is imported; call it before."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def configured_api(environment: Mapping[str, str] | None = None) -> str:
+    """The address of the Prefect API that is configured, or nothing.
+
+    Looks where Prefect itself does, in its order: variable, `.env`, `prefect.toml` and `pyproject.toml` of
+    the working directory, active profile.
+    """
+    environment = os.environ if environment is None else environment
+    return (
+        environment.get(API_URL)
+        or _from_dotenv(Path(".env"))
+        or _at(_toml(Path("prefect.toml")), "api", "url")
+        or _at(_toml(Path("pyproject.toml")), "tool", "prefect", "api", "url")
+        or _from_profile(environment)
+    )
+
+
+def _from_profile(environment: Mapping[str, str]) -> str:
+    home = Path(environment.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    profiles = _toml(Path(environment.get("PREFECT_PROFILES_PATH") or home / "profiles.toml"))
+    active = environment.get("PREFECT_PROFILE") or _at(profiles, "active")
+    preset = LOCAL_API if active == "local" else ""
+    return _at(profiles, "profiles", active, API_URL) or preset
+
+
+def _from_dotenv(file: Path) -> str:
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    pairs = (line.strip().removeprefix("export ").partition("=") for line in lines)
+    found = {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
+    return found.get(API_URL, "")
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    """The file's content; nothing when it is not there or broken (Prefect says so itself)."""
+    try:
+        return tomllib.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _at(values: Any, *keys: str) -> str:
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values if isinstance(values, str) else ""
+
+
+def check_api(url: str) -> None:
+    """Raises PrefectUnreachable, in one sentence, when nothing answers there."""
+    try:
+        request = urllib.request.Request(f"{url.rstrip('/')}/health")  # noqa: S310  # the user's own address
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310
+            return
+    except urllib.error.HTTPError as error:
+        if error.code < 500:  # it answers, and Prefect's client knows how to log in
+            return
+        problem = f"answers {error.code}"
+    except (OSError, ValueError) as error:
+        problem = f"does not answer ({getattr(error, 'reason', error)})"
+    raise PrefectUnreachable(
+        f"The Prefect server at {url} {problem}: start it, unset {API_URL} (or the profile), "
+        "or run without it: --no-prefect."
+    )
+
+
+def export(
+    settings: Settings,
+    observer: Observer,
+    *,
+    prefect: bool = True,
+    command: str = "export",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Result:
+    """`pipeline.export`, as a Prefect flow run when a server is configured and `prefect` is not refused.
+
+    Raises what `pipeline.export` does, and PrefectUnreachable.
+    """
+    api = configured_api() if prefect else ""
+    if not api:
+        from flows.pipeline import export as export_here
+
+        return export_here(settings, observer, command=command, since=since, until=until)
+    check_api(api)
+    prepare_environment()
+    os.environ[API_URL] = api
+    from flows.nightly import export_orchestrated
+
+    return export_orchestrated(settings, observer, command=command, since=since, until=until)

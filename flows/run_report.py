@@ -1,0 +1,166 @@
+"""The report of one run: read from the published file, written as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.pipeline import Result
+from flows.report import describe
+from warehouse.inspect import run_query
+from warehouse.schema import literal
+
+MOST = 40
+"""Rows of a table in the report; the warehouse has them all."""
+
+COVERAGE = """
+select
+    stream,
+    request,
+    count(*) as slices,
+    count(*) filter (status in ('complete', 'sampled')) as complete,
+    count(*) filter (status in ('forbidden', 'gone')) as refused,
+    count(*) filter (status not in ('complete', 'sampled', 'forbidden', 'gone')) as short,
+    sum(expected)::bigint as expected,
+    sum(loaded)::bigint as loaded,
+    sum(requests)::bigint as requests,
+    sum(rows)::bigint as records,
+    sum(bytes)::bigint as bytes,
+    round(sum(epoch(finished_at - started_at)), 1) as seconds,
+    strftime(max(window_end), '%Y-%m-%d %H:%M') as up_to
+from meta.coverage
+where run_id = {run_id}
+group by all
+order by all
+"""
+
+DRIFT = """
+select stream, path, kind, found, strftime(first_seen, '%Y-%m-%d') as since, first_run_id = {run_id} as new
+from meta.drift
+where last_seen >= (select started_at from meta.runs where run_id = {run_id})
+order by new desc, stream, path
+"""
+
+DEPRECATIONS = "select path, date, replacement from meta.deprecations order by path"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run report says. The lists are records as the warehouse has them."""
+
+    result: Result
+    coverage: list[dict[str, Any]] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    deprecations: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read_report(home: Path, result: Result) -> Report:
+    """The report of a run that is published. Raises WarehouseError."""
+    run_id = literal(result.run_id)
+    coverage, drift, deprecations = (
+        run_query(home, sql.format(run_id=run_id)).records() for sql in (COVERAGE, DRIFT, DEPRECATIONS)
+    )
+    return Report(result, coverage, drift, deprecations)
+
+
+def coverage_rows(report: Report) -> list[dict[str, Any]]:
+    """The table of coverage: one row per stream and kind of request."""
+    return report.coverage
+
+
+def as_markdown(report: Report) -> str:
+    """The report as people read it in Prefect's UI."""
+    parts = (_heading(report), _incomplete(report), _streams(report), _tables(report), _notices(report))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(result: Result) -> str:
+    """How complete a run is, in one sentence."""
+    asked = sum(result.slices.values())
+    if not result.incomplete:
+        return f"All {asked:,} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC."
+    counts = ", ".join(
+        f"{n:,} {status}" for status, n in sorted(result.slices.items()) if status not in WHOLE
+    )
+    return f"{len(result.incomplete):,} of {asked:,} slices are not complete ({counts})."
+
+
+WHOLE = ("complete", "sampled")
+
+
+def _heading(report: Report) -> str:
+    result = report.result
+    lines = [
+        f"# {verdict(result)}",
+        f"Run `{result.run_id}`: {result.requests:,} requests, {result.bytes / 1e6:,.1f} MB, "
+        f"{result.seconds:,.0f} s, data up to {result.as_of:%Y-%m-%d %H:%M} UTC"
+        + (", taken up where an earlier one stopped." if result.resumed else "."),
+    ]
+    if result.published:
+        lines.append(
+            f"Published: `{result.published / 'sentry.duckdb'}` and `{result.published / 'parquet'}`"
+        )
+    return "\n\n".join(lines)
+
+
+def _incomplete(report: Report) -> str:
+    found = report.result.incomplete
+    if not found:
+        return ""
+    lines = [f"- {_plain(describe(slice_))}" for slice_ in found[:MOST]]
+    if len(found) > MOST:
+        lines.append(f"- … and {len(found) - MOST:,} more: `sentry-warehouse status`")
+    return "## Not complete\n\n" + "\n".join(lines)
+
+
+def _streams(report: Report) -> str:
+    """Streams by the time spent on them, the slowest first."""
+    totals: dict[str, list[float]] = {}
+    for row in report.coverage:
+        total = totals.setdefault(row["stream"], [0, 0, 0, 0])
+        for i, name in enumerate(("slices", "requests", "records", "seconds")):
+            total[i] += row[name] or 0
+    slowest = sorted(totals.items(), key=lambda item: -item[1][3])
+    rows = [
+        (name, f"{slices:,.0f}", f"{requests:,.0f}", f"{records:,.0f}", f"{seconds:,.1f}")
+        for name, (slices, requests, records, seconds) in slowest
+    ]
+    heads = ("stream, slowest first", "slices", "requests", "records read", "seconds, slices added up")
+    return _section("Streams", heads, rows)
+
+
+def _tables(report: Report) -> str:
+    rows = [(f"`{name}`", f"{count:,}") for name, count in sorted(report.result.rows.items())]
+    return _section("Rows in the warehouse", ("table", "rows"), rows)
+
+
+def _notices(report: Report) -> str:
+    drift = [
+        (row["stream"], f"`{row['path']}`", f"{row['kind']}, {row['found']}", row["since"])
+        for row in report.drift
+    ]
+    ending = [(f"`{r['path']}`", r["date"] or "", r["replacement"] or "") for r in report.deprecations]
+    parts = (
+        _section("Fields that are not as declared", ("stream", "field", "what", "since"), drift),
+        _section("Endpoints Sentry will withdraw", ("endpoint", "when", "use instead"), ending),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    if not rows:
+        return ""
+    lines = [_row(heads), _row(["---"] * len(heads)), *(_row(row) for row in rows[:MOST])]
+    more = f"\n\n… and {len(rows) - MOST:,} more." if len(rows) > MOST else ""
+    return f"## {title}\n\n" + "\n".join(lines) + more
+
+
+def _row(cells: Sequence[Any]) -> str:
+    return "| " + " | ".join(_plain(str(cell)).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """A server's words on one line, without markup of their own."""
+    return " ".join(text.split()).replace("<", "&lt;")
