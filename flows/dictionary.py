@@ -266,8 +266,8 @@ def settings_page() -> str:
         "# Settings",
         WRITTEN_BY,
         f"Settings stand in `{settings.CONFIG_FILE}` in the working directory, or in the file that "
-        f"`--config` or `{settings.PREFIX}CONFIG` names. Variables win over the file, options of a command over both. "
-        "What `.sentryclirc` says counts where neither says anything. "
+        f"`--config` or `{settings.PREFIX}CONFIG` names. Variables win over the file, "
+        "options of a command over both. What `.sentryclirc` says counts where neither says anything. "
         "A list in a variable is separated by commas.",
         _grid(HEADER, rows),
         *sections,

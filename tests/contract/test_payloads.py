@@ -1,0 +1,166 @@
+"""Every stream reads its payloads whole: exact schemas, no field unheard of, loaded twice as loaded once."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.cases import CASES, CONTEXT, PAYLOADS, Case, check_frames
+from extractors.archive import Page
+from extractors.stream import all_streams
+from extractors.streams.discover import DEFAULT_QUERIES
+from flows.loading import Loader
+from transforms.frames import polars_schema
+from transforms.records import Unreadable
+from warehouse.load import fit_table
+from warehouse.schema import history_table
+from warehouse.store import Store
+
+REQUESTS = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+RECORDS = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.request.shape == "records"], ids=lambda c: c.name
+)
+EMPTY = {
+    "records": b"[]",
+    "series": b'{"start": "", "end": "", "intervals": [], "groups": []}',
+    "discover": b'{"data": [], "meta": {"fields": {}}}',
+}
+
+
+@REQUESTS
+def test_there_is_a_payload(case: Case) -> None:
+    assert case.payloads(), f"compose tests/payloads/{case.name}.json: an answer with made-up values"
+
+
+def test_every_payload_belongs_to_a_request() -> None:
+    assert {p for case in CASES for p in case.payloads()} == set(PAYLOADS.glob("*.json"))
+
+
+@REQUESTS
+def test_frames_have_the_declared_schema(case: Case) -> None:
+    batch = case.read(case.bodies())
+    check_frames(case, batch)
+    for table, frame in batch.frames.items():
+        assert frame.schema == polars_schema(table)
+        assert not frame.is_empty(), f"no payload has a row of {table.name}"
+
+
+@REQUESTS
+@pytest.mark.parametrize("pages", [0, 1, 2])
+def test_frames_of_empty_answers_have_it_too(case: Case, pages: int) -> None:
+    batch = case.read([EMPTY[case.request.shape]] * pages)
+    check_frames(case, batch)
+    assert all(frame.is_empty() for frame in batch.frames.values())
+    assert all(frame.schema == polars_schema(table) for table, frame in batch.frames.items())
+    assert (batch.records, batch.drift, batch.rejects) == (0, set(), [])
+
+
+@REQUESTS
+def test_every_field_is_used_or_left_out_by_name(case: Case) -> None:
+    batch = case.read(case.bodies())
+    assert batch.drift == set()
+    assert batch.rejects == []
+    assert batch.complaint == ""
+
+
+@REQUESTS
+def test_every_column_is_filled_by_some_payload(case: Case) -> None:
+    """A column that no payload fills says nothing about its place: a typing mistake would go unseen."""
+    batch = case.read(case.bodies())
+    hollow = [
+        f"{table.name}.{name}"
+        for table, frame in batch.frames.items()
+        for name in frame.columns
+        if frame[name].null_count() == frame.height
+    ]
+    assert hollow == []
+
+
+@RECORDS
+def test_every_record_becomes_a_row(case: Case) -> None:
+    records = [record for body in case.bodies() for record in json.loads(body)]
+    batch = case.read(case.bodies())
+    assert batch.records == len(records)
+    assert batch.frames[case.request.tables[0]].height == len(records)
+
+
+@REQUESTS
+def test_no_page_is_read_into_a_row_twice(case: Case) -> None:
+    once, twice = case.read(case.bodies()), case.read(case.bodies() * 2)
+    for (table, frame), again in zip(once.frames.items(), twice.frames.values(), strict=True):
+        assert frame.sort(table.key).equals(again.sort(table.key))
+
+
+@REQUESTS
+@pytest.mark.parametrize(
+    "body", [b"", b"oops", b"<html>", b'"text"', b"3", b"null", b"[", b"\xff\xfe", b'{"detail": 1}']
+)
+def test_what_is_no_such_answer_is_unreadable(case: Case, body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        case.read([body])
+
+
+@REQUESTS
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(days=1)], ids=["at once", "next night"])
+def test_loaded_twice_is_loaded_once(case: Case, later: timedelta, tmp_path: Path) -> None:
+    streams = {s.name: s for s in all_streams()}
+    with Store(tmp_path / "warehouse.duckdb") as store:
+        loader = Loader(store, streams, DEFAULT_QUERIES)
+        with store.transaction():
+            for table in case.request.tables:
+                fit_table(store, table)
+        _commit(loader, case, CONTEXT["_loaded_at"])
+        once = _contents(store, case)
+        _commit(loader, case, CONTEXT["_loaded_at"] + later)
+        assert _contents(store, case) == once
+        assert all(once.values()), "a table stayed empty"
+        assert store.rows("from meta.drift") == []
+        assert store.rows("from meta.rejects") == []
+
+
+def _commit(loader: Loader, case: Case, loaded_at: datetime) -> None:
+    pages = [
+        Page(
+            run_id=f"{loaded_at:%Y%m%dT%H%M%S}-contract",
+            slice_id="slice",
+            stream=case.stream.name,
+            request=case.request.name,
+            organization_id=str(CONTEXT["organization_id"]),
+            project_id=str(CONTEXT["project_id"]),
+            window_start=datetime(2026, 11, 1),
+            window_end=datetime(2026, 11, 2),
+            interval_seconds=3600,
+            path=case.request.path,
+            parameters="[]",
+            item=_item(body) if case.request.worklist else "",
+            status=200,
+            fetched_at=loaded_at,
+            loaded_at=loaded_at,
+            first=number == 0,
+            body=body,
+        )
+        for number, body in enumerate(case.bodies())
+    ]
+    loader.commit(pages, f"{case.name}/{loaded_at:%Y%m%d}.parquet")
+
+
+def _item(body: bytes) -> str:
+    found = json.loads(body)
+    return str(found[0]["id"]) if isinstance(found, list) else ""
+
+
+def _contents(store: Store, case: Case) -> dict[str, list[tuple[Any, ...]]]:
+    """What the tables hold, without where it came from and when that was noticed."""
+    tables: list[Table] = [
+        *case.request.tables,
+        *(history_table(t) for t in case.request.tables if t.history),
+    ]
+    found = {}
+    for table in (*case.request.tables, *histories):
+        noticed = ", ".join(["_run_id", "_loaded_at", *(c.name for c in table.marks)])
+        found[table.name] = store.rows(f"select * exclude ({noticed}) from {table.full_name} order by all")
+    return found
