@@ -226,6 +226,33 @@ def replay_command(
     raise SystemExit(3 if replayed.unreadable else 0)
 
 
+@command("schedule")
+@click.option("--cron", default="30 2 * * *", show_default=True, help="When, as five fields of cron.")
+@click.option("--timezone", metavar="ZONE", help="As Europe/Vienna; default this machine's.")
+def schedule_command(
+    context: click.Context, home: str | None, config: str | None, cron: str, timezone: str | None
+) -> None:
+    """Serve the nightly export under Prefect, until it is stopped (a service of its own).
+
+    Needs a Prefect server: set PREFECT_API_URL. Backfill, replay and publish can be started from its UI.
+
+    \b
+    Example:  sentry-warehouse schedule --cron "30 2 * * *" --timezone Europe/Vienna
+    """
+    from pathlib import Path
+
+    from flows.schedule import local_timezone, serve_nightly
+
+    settings = settings_of(context, home, config)
+    named = config or (context.obj or {}).get("config")
+    serve_nightly(
+        cron=cron,
+        timezone=timezone or local_timezone(),
+        home=str(settings.home_path.absolute()),
+        config=str(Path(named).absolute()) if named else None,
+    )
+
+
 @cli.command("sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=9911, show_default=True)

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
 from prefect import State, Task, flow, task
@@ -25,6 +26,7 @@ from extractors.stream import all_streams
 from flows.artifacts import Artifacts, show_report
 from flows.pipeline import Result
 from flows.pipeline import export as export_plain
+from flows.replay import replay as replay_plain
 from flows.run import MOST_THREADS, Observer
 from flows.run_report import read_report, verdict
 from flows.settings import Settings, UsageError, load_settings
@@ -121,12 +123,40 @@ def backfill(
 def publish(home: Home = None, config: Config = None) -> State[Any]:
     """Publishes the warehouse anew: a checked copy that BI tools read, with marts and Parquet files."""
     try:
-        settings = _settings(home, config)
-        kept = settings.publish
-        link = publish_plain(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+        link = _publish(_settings(home, config))
     except (UsageError, WarehouseError) as error:
         return Failed(message=str(error))
     return Completed(message=f"Published {link / 'sentry.duckdb'}")
+
+
+@flow(name="replay", flow_run_name=_run_name)
+def replay(
+    streams: Streams = None,
+    since: Annotated[
+        datetime | None, Field(title="Since", description="Only files loaded since then. Empty: all of them.")
+    ] = None,
+    home: Home = None,
+    config: Config = None,
+) -> State[Any]:
+    """Rebuilds tables from the raw archive, without network, and publishes."""
+    try:
+        settings = _settings(home, config)
+        start = _plain(since) if since else None
+        replayed = replay_plain(settings, streams=streams or (), since=start)
+        _publish(settings)
+    except (UsageError, WarehouseError) as error:
+        return Failed(message=str(error))
+    message = f"{sum(replayed.rows.values()):,} rows from {replayed.files:,} files"
+    if replayed.unreadable:
+        return Failed(
+            message=f"{message}; {len(replayed.unreadable)} could not be read: {replayed.unreadable[0]}"
+        )
+    return Completed(message=message)
+
+
+def _publish(settings: Settings) -> Path:
+    kept = settings.publish
+    return publish_plain(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
 
 
 def _plain(time: datetime) -> datetime:
@@ -259,7 +289,7 @@ class Tasks:
 
     def step(self, title: str, work: Callable[[], T]) -> T:
         """Does the work as a task with this name."""
-        return task(name=title, cache_policy=NO_CACHE, persist_result=False)(work)()
+        return task(name=title, task_run_name=title, cache_policy=NO_CACHE, persist_result=False)(work)()
 
     def close(self) -> None:
         """Nothing to close: the flow run ends its task runner."""

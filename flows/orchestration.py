@@ -47,6 +47,11 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+def use_api(url: str) -> None:
+    """Lets Prefect in this process and its children use the server that was found."""
+    os.environ[API_URL] = url
+
+
 def configured_api(environment: Mapping[str, str] | None = None) -> str:
     """The address of the Prefect API that is configured, or nothing.
 
@@ -95,8 +100,8 @@ def _at(values: Any, *keys: str) -> str:
     return values if isinstance(values, str) else ""
 
 
-def check_api(url: str) -> None:
-    """Raises PrefectUnreachable, in one sentence, when nothing answers there."""
+def check_api(url: str, *, otherwise: str = "or run without it: --no-prefect") -> None:
+    """Raises PrefectUnreachable, in one sentence that ends in `otherwise`, when nothing answers there."""
     try:
         request = urllib.request.Request(f"{url.rstrip('/')}/health")  # noqa: S310  # the user's own address
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310
@@ -108,8 +113,7 @@ def check_api(url: str) -> None:
     except (OSError, ValueError) as error:
         problem = f"does not answer ({getattr(error, 'reason', error)})"
     raise PrefectUnreachable(
-        f"The Prefect server at {url} {problem}: start it, unset {API_URL} (or the profile), "
-        "or run without it: --no-prefect."
+        f"The Prefect server at {url} {problem}: start it, unset {API_URL} (or the profile), {otherwise}."
     )
 
 
@@ -133,7 +137,7 @@ def export(
         return export_here(settings, observer, command=command, since=since, until=until)
     check_api(api)
     prepare_environment()
-    os.environ[API_URL] = api
+    use_api(api)
     from flows.nightly import export_orchestrated
 
     return export_orchestrated(settings, observer, command=command, since=since, until=until)

@@ -1,0 +1,73 @@
+"""Serves the deployments: the nightly export on a schedule, the other flows at the press of a button."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flows.orchestration import API_URL, check_api, configured_api, prepare_environment, use_api
+from flows.settings import UsageError
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+NIGHTLY = "30 2 * * *"
+LOCALTIME = Path("/etc/localtime")
+
+
+def local_timezone(localtime: Path = LOCALTIME) -> str:
+    """The IANA name of this machine's time zone; UTC where it can not be told."""
+    name = "/".join(localtime.resolve().parts).partition("/zoneinfo/")[2]
+    return name if _is_zone(name) else "UTC"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) -> None:
+    """Registers the deployments and runs what is due, one run at a time, until it is stopped.
+
+    Raises UsageError for a wrong schedule or when no Prefect server is configured, PrefectUnreachable when
+    it does not answer.
+    """
+    if not _is_zone(timezone):
+        raise UsageError(f"{timezone!r} is no time zone: write one like Europe/Vienna or UTC.")
+    api = configured_api()
+    if not api:
+        raise UsageError(
+            f"No Prefect server is configured: start one (`prefect server start`) and set {API_URL} "
+            f"(http://127.0.0.1:4200/api), or let cron do it: {cron.strip()} sentry-warehouse export"
+        )
+    check_api(api, otherwise=f"or let cron do it: {cron.strip()} sentry-warehouse export --no-prefect")
+    prepare_environment()
+    use_api(api)
+    from prefect import serve
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.flows import EntrypointType
+    from prefect.schedules import Cron
+
+    from flows.nightly import backfill, nightly_export, publish, replay
+
+    try:
+        schedule = Cron(cron, timezone=timezone)
+    except ValueError:
+        raise UsageError(f"{cron!r} is no cron schedule: write five fields, as in {NIGHTLY!r}.") from None
+    # a second run waits for the first: two writers can not have the file open
+    alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+    shared: dict[str, Any] = {
+        "parameters": {"home": home, "config": config},
+        "tags": ["sentry-warehouse"],
+        "concurrency_limit": alone,
+        "entrypoint_type": EntrypointType.MODULE_PATH,
+    }
+    deployments = [
+        nightly_export.to_deployment("nightly", schedule=schedule, **shared),
+        *(flow.to_deployment("by-hand", **shared) for flow in (backfill, replay, publish)),
+    ]
+    serve(*cast("list[RunnerDeployment]", deployments), limit=1)
