@@ -4,7 +4,7 @@
 -- order: 40
 -- size: full
 -- empty: No sessions in these days.
--- definition: Sessions by UTC day. For one project: its seven releases with most sessions by name; for several: how
+-- definition: Sessions by UTC day. For one project: its seven newest releases by name; for several: how
 --   many releases each was behind its project's newest on that day.
 with
 chosen as (
@@ -17,34 +17,25 @@ chosen as (
         and ($release is null or release = $release)
 ),
 
-releases_ranked as (
-    select
-        release,
-        row_number() over (order by sum(session_count) desc, release) as size_place,
-        max(released_at) as released_at
+newest_first as (
+    select release, row_number() over (order by max(released_at) desc, release desc) as place
     from chosen
     where release <> ''
     group by release
-),
-
-newest_first as (
-    select release, row_number() over (order by released_at desc, release desc) as place
-    from releases_ranked
-    where size_place <= 7
 ),
 
 labelled as (
     select
         chosen.day,
         case
-            when $project is not null and newest_first.release is not null then newest_first.release
+            when $project is not null and newest_first.place <= 7 then newest_first.release
             when $project is not null and chosen.release = '' then 'no release'
-            when $project is not null then 'other releases'
+            when $project is not null then 'older releases'
             when chosen.release_age = 'none' then 'no release'
             else chosen.release_age
         end as label,
         case
-            when $project is not null then coalesce(newest_first.place, case when chosen.release = '' then 9 else 8 end)
+            when $project is not null then least(coalesce(newest_first.place, 9), case when chosen.release = '' then 9 else 8 end)
             else list_position(['newest', 'previous', 'two back', 'older', 'none'], chosen.release_age)
         end as place,
         chosen.session_count

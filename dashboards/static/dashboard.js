@@ -390,15 +390,17 @@ async function plot(card, place, rows) {
     height: chart.spec.height || 236, autosize: { type: "fit", contains: "padding", resize: true },
     data: { values: rows },
   });
-  const step = typeof chart.spec.height === "object";
-  if (step) delete spec.autosize;
+  if (spec.height.step) { // Vega-Lite warns of steps in a container
+    const lines = new Set(rows.map((row) => row[chart.spec.encoding.y.field])).size;
+    Object.assign(spec, { height: spec.height.step * lines, autosize: { type: "fit-x", contains: "padding" } });
+  }
   place.classList.toggle("own-height", Boolean(chart.spec.height));
   keepPresent(spec, rows);
   const config = coloured(catalogue.theme.config);
   if (width < 420) config.legend = { ...config.legend, columns: 2 };
   place.replaceChildren();
   const made = await vegaEmbed(place, spec, {
-    config, actions: false, renderer: "svg", logLevel: step ? 1 : 2, // 1: errors only, as Vega warns of heights by step tooltip: { theme: isDark() ? "dark" : "light" },
+    config, actions: false, renderer: "svg", tooltip: { theme: isDark() ? "dark" : "light" },
     loader: { load: () => Promise.reject(new Error("nothing is loaded from elsewhere")) },
   });
   card.view = made;

@@ -31,6 +31,16 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 
+SCROLL_THROUGH = """
+(async () => {
+  for (const card of document.querySelectorAll('.card')) {
+    card.scrollIntoView();
+    for (let i = 0; i < 200 && !card.dataset.drawn; i++) await new Promise((done) => setTimeout(done, 20));
+  }
+  scrollTo(0, 0);
+})()
+"""
+
 
 class Page:
     """One tab."""
@@ -103,7 +113,7 @@ class Page:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
-                value = self.evaluate(expression)
+                value = self.evaluate(f"Boolean({expression})")
             except RuntimeError:  # the page is being replaced
                 value = None
             if value:
@@ -113,11 +123,7 @@ class Page:
 
     def draw_everything(self) -> None:
         """Scrolls through, so that every card is drawn."""
-        self.evaluate(
-            "(async () => { for (const card of document.querySelectorAll('.card')) { card.scrollIntoView();"
-            " for (let i = 0; i < 200 && !card.dataset.drawn; i++) await new Promise(r => setTimeout(r, 20)); }"
-            " scrollTo(0, 0); })()"
-        )
+        self.evaluate(SCROLL_THROUGH)
 
     def screenshot(self, file: Path, *, whole: bool = True) -> None:
         """Writes a PNG of the window or the whole page."""
