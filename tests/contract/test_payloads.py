@@ -155,10 +155,7 @@ def _item(body: bytes) -> str:
 
 def _contents(store: Store, case: Case) -> dict[str, list[tuple[Any, ...]]]:
     """What the tables hold, without where it came from and when that was noticed."""
-    tables: list[Table] = [
-        *case.request.tables,
-        *(history_table(t) for t in case.request.tables if t.history),
-    ]
+    histories = [history_table(t) for t in case.request.tables if t.history]
     found = {}
     for table in (*case.request.tables, *histories):
         noticed = ", ".join(["_run_id", "_loaded_at", *(c.name for c in table.marks)])
