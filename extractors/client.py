@@ -175,7 +175,8 @@ class Client:
     retry_budget    retries of the whole run, to which good answers add
     max_body_bytes  of one answer, decompressed
     stop            set it, and every wait ends with `Stopped`
-    first_wait      seconds before the first retry where no header says; doubles up to `longest_wait`
+    first_wait      seconds before the first retry where no header says; doubles up to `longest_wait`; jitter
+                    and the waits for brown-outs are in proportion, which tests make use of
 
     Raises Unauthorized for a token that cannot be one, NotSentry for a URL that cannot be one.
     """
@@ -443,7 +444,7 @@ class Client:
             with self._lock:
                 self._reached.add(origin)
                 self._budget = min(self._full_budget, self._budget + REFILL)
-            return _answer(received)
+            return _answer(received, course.path)
         failure = Failure(
             status=received.status or None,
             headers={name: self._token.strike(value) for name, value in received.headers.items()},
@@ -586,7 +587,7 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-def next_cursor(link: str) -> str | None:
+def next_cursor(link: str, path: str = "") -> str | None:
     """The cursor of the next page in a Link header (facts §1.1); None without one or with results="false".
 
     Raises PagingError when there is a next page but no way to name it.
@@ -596,7 +597,7 @@ def next_cursor(link: str) -> str | None:
         if attributes.get("rel") == "next" and attributes.get("results") != "false":
             cursor: str = attributes.get("cursor", "")
             if not cursor or len(cursor) > CURSOR_CHARACTERS:
-                raise PagingError("The server announces a next page without a usable cursor.")
+                raise PagingError(f"GET {path}: a next page is announced without a usable cursor.", path=path)
             return cursor
     return None
 
@@ -624,12 +625,12 @@ def asked_wait(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _answer(received: _Received) -> Answer:
+def _answer(received: _Received, path: str) -> Answer:
     hits = received.headers.get("x-hits", "")
     return Answer(
         status=received.status,
         body=received.body,
-        cursor=next_cursor(received.headers.get("link", "")),
+        cursor=next_cursor(received.headers.get("link", ""), path),
         date=server_date(received.headers) or datetime.now(UTC),
         hits=int(hits) if hits.isdecimal() else None,
         deprecation=_deprecation(received.headers),

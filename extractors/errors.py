@@ -38,6 +38,7 @@ class SentryError(Exception):
     reason    the row of FAULTS that decided, e.g. "bad token"
     detail    the server's own words, shortened
     requests  how many were sent for it
+    first     nothing good had come from this server yet: its URL is suspect
     moved_to  the path a redirect named, where redirects were not to be followed
     """
 
@@ -50,6 +51,7 @@ class SentryError(Exception):
         reason: str = "",
         detail: str = "",
         requests: int = 0,
+        first: bool = False,
         moved_to: str | None = None,
     ) -> None:
         super().__init__(message)
@@ -59,6 +61,7 @@ class SentryError(Exception):
         self.reason = reason
         self.detail = detail
         self.requests = requests
+        self.first = first
         self.moved_to = moved_to
 
 
@@ -509,5 +512,6 @@ def explain(fault: Fault, failure: Failure, path: str, requests: int, spent: str
         reason=fault.reason,
         detail=detail,
         requests=requests,
+        first=failure.first,
         moved_to=failure.note if failure.trouble is Trouble.MOVED else None,
     )

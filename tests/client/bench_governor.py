@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from extractors.client import Client
+from extractors.errors import Stopped
 from extractors.governor import Governor
 from tests.client.servers import Limited, serving
 
@@ -28,20 +30,20 @@ class Measured:
 
 
 def crawl(
-    url: str, governor: Governor, path: str, requests: int, threads: int
+    url: str, governor: Governor, path: str, requests: int, threads: int, stop: threading.Event | None = None
 ) -> tuple[Client, list[threading.Thread]]:
-    """Start threads that send so many requests together."""
-    client = Client(url, "sntryu_bench", governor=governor)
-    left = [requests]
+    """Start threads that together send so many requests, or fewer when stopped."""
+    client = Client(url, "sntryu_bench", governor=governor, stop=stop)
+    left = iter(range(requests))
     lock = threading.Lock()
 
     def work() -> None:
-        while True:
-            with lock:
-                if left[0] == 0:
-                    return
-                left[0] -= 1
-            client.get(path)
+        with suppress(Stopped):
+            while True:
+                with lock:
+                    if next(left, None) is None:
+                        return
+                client.get(path)
 
     started = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
     for thread in started:
@@ -86,31 +88,17 @@ def measure_beside(seconds: float) -> tuple[int, int, float]:
         return ("slow", 60, 60, 1) if path.startswith("/api/0" + SLOW) else ("fast", 40, 1, None)
 
     limited = Limited(group_of)
+    stop = threading.Event()
     with serving(limited) as server:
         governor = Governor()
-        stop = threading.Event()
-        clients = []
-        for path in (SLOW, FAST):
-            client = Client(server.url, "sntryu_bench", governor=governor, stop=stop)
-            clients.append(client)
-
-            def work(client: Client = client, path: str = path) -> None:
-                from extractors.errors import Stopped
-
-                try:
-                    while True:
-                        client.get(path)
-                except Stopped:
-                    return
-
-            for _ in range(8):
-                threading.Thread(target=work, daemon=True).start()
+        crawls = [crawl(server.url, governor, path, 1_000_000, 8, stop) for path in (SLOW, FAST)]
         time.sleep(seconds)
         slow, fast = (sum(s == 200 for _, s in limited.answers.get(g, [])) for g in ("slow", "fast"))
         total = sum(len(a) for a in limited.answers.values())
         stop.set()
-        time.sleep(0.5)
-        for client in clients:
+        for client, started in crawls:
+            for thread in started:
+                thread.join()
             client.close()
     return slow, fast, 1 - (slow + fast) / total
 
@@ -129,6 +117,9 @@ CASES = {
 
 
 def main() -> None:
+    import httpx  # noqa: F401 - their loading is not what is measured
+    import tenacity  # noqa: F401
+
     wanted = sys.argv[2:] or list(CASES)
     for name in wanted:
         m = CASES[name](int(sys.argv[1]) if len(sys.argv) > 1 else 800)

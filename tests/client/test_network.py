@@ -49,6 +49,7 @@ def test_a_refused_connection_is_given_up_soon(client_for: Make) -> None:
         client.get(PATH)
     assert caught.value.requests == 4  # waits of 1, 2 and 4 s and some jitter: under 15 s in earnest
     assert caught.value.status is None
+    assert caught.value.first
     assert "SENTRY_URL" in caught.value.message
 
 
@@ -156,8 +157,8 @@ def test_encodings_we_did_not_ask_for(client_for: Make) -> None:
 
 
 def test_a_bomb_of_gzip_costs_no_more_than_the_limit(client_for: Make) -> None:
-    bomb = gzip.compress(b" " * (200 << 20), 9)
-    assert len(bomb) < 250_000
+    bomb = gzip.compress(b" " * (64 << 20), 9)
+    assert len(bomb) < 100_000
     with serving(Reply(body=bomb, headers={"Content-Encoding": "gzip"})) as server:
         client = client_for(server.url, max_body_bytes=4 << 20)
         tracemalloc.start()

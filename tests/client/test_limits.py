@@ -1,0 +1,108 @@
+"""Client and governor together against servers that count as Sentry does, over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from extractors.client import Client, asked_wait
+from extractors.governor import Governor
+from tests.client.bench_governor import FAST, SLOW, crawl, measure
+from tests.client.servers import Limited, Reply, serving
+
+Make = Callable[..., Client]
+DATE = "Mon, 02 Nov 2026 03:04:05 GMT"
+EPOCH = int(datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC).timestamp())
+
+
+def test_forty_a_second_with_eight_threads() -> None:
+    measured = measure("40 in 1 s", 40, 1, 100, skew=3600.0)
+    assert measured.throttled <= 0.03  # of a hundred requests, on a machine that may be busy
+
+
+def test_a_slow_bucket_does_not_hold_back_a_fast_one() -> None:
+    def group_of(path: str) -> tuple[str, int, int, int | None]:
+        return ("slow", 5, 900, 1) if path.startswith("/api/0" + SLOW) else ("fast", 200, 1, None)
+
+    limited = Limited(group_of, latency=0.01)
+    with serving(limited) as server:
+        governor = Governor()
+        stop = threading.Event()
+        slow, waiting = crawl(server.url, governor, SLOW, 50, 8, stop)
+        fast, busy = crawl(server.url, governor, FAST, 200, 2, stop)
+        for thread in busy:
+            thread.join()
+        statuses = {name: [status for _, status in answers] for name, answers in limited.answers.items()}
+        stop.set()
+        for thread in waiting:
+            thread.join()
+        for client in (slow, fast):
+            client.close()
+    assert statuses["fast"].count(200) == 200
+    assert 5 <= statuses["slow"].count(200) <= 10  # ten if a window ended meanwhile
+    assert statuses["slow"].count(429) <= 1
+
+
+def test_a_429_names_its_own_limit(client_for: Make) -> None:
+    """As a real Sentry sent it: a bare string as text/html, "None" among the headers, no Retry-After."""
+    now = int(datetime.now(UTC).timestamp())
+    limited = Reply(
+        429,
+        b'"You are attempting to use this endpoint too frequently. Limit is 3 requests in 1 seconds"',
+        {
+            "Content-Type": "text/html; charset=utf-8",
+            "X-Sentry-Rate-Limit-Remaining": "0",
+            "X-Sentry-Rate-Limit-Limit": "3",
+            "X-Sentry-Rate-Limit-Reset": str(now),
+            "X-Sentry-Rate-Limit-ConcurrentRemaining": "None",
+            "X-Sentry-Rate-Limit-ConcurrentLimit": "999",
+        },
+    )
+    governor = Governor()
+    with serving([limited, Reply()]) as server:
+        client = client_for(server.url, governor=governor)
+        assert client.get("/projects/acme/web/issues/").requests == 2
+        assert client.usage().throttled == 1
+    (limits,) = governor.snapshot().values()
+    assert limits["/projects/{organization}/{project}/issues/"] == [3, 1.0, 999]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "Mon, 02 Nov 2026 03:04:15 GMT"}, 10.0),
+        ({"retry-after": "Mon, 02 Nov 2026 03:04:00 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"x-sentry-rate-limit-reset": str(EPOCH + 3)}, 3.0),
+        ({"x-sentry-rate-limit-reset": "None"}, None),
+        ({"x-sentry-rate-limit-reset": str(EPOCH + 3), "retry-after": "1"}, 1.0),
+        ({"x-sentry-rate-limit-reset": str(EPOCH - 9)}, 0.0),
+    ],
+)
+def test_waits_that_servers_ask_for_are_read_against_their_own_clock(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert asked_wait({"date": DATE} | headers) == seconds
+
+
+def test_without_a_date_our_clock_is_taken() -> None:
+    reset = datetime.now(UTC) + timedelta(seconds=30)
+    asked = asked_wait({"x-sentry-rate-limit-reset": str(int(reset.timestamp()))})
+    assert asked is not None
+    assert 20 < asked < 31
+
+
+def test_a_server_cannot_make_us_wait_for_hours(client_for: Make) -> None:
+    waits: list[float] = []
+    with serving([Reply(429, headers={"Retry-After": "86400"}), Reply()]) as server:
+        client = client_for(server.url)
+        client._sleep = waits.append  # type: ignore[method-assign]
+        client._governor = Governor(now=iter(range(0, 10**9, 1000)).__next__)
+        client.get("/organizations/")
+    assert len(waits) == 1
+    assert 90 <= waits[0] < 91
