@@ -43,7 +43,7 @@ def export_html(published: Path, out: Path) -> None:
     page = (static / "index.html").read_text("utf-8")
     css = (static / "dashboard.css").read_text("utf-8")
     page = page.replace('<link rel="stylesheet" href="/static/dashboard.css">', f"<style>\n{css}</style>")
-    page = page.replace('<script src="/static/vega.js" defer></script>\n', "")
+    page = page.replace('<script src="/static/vega.js" id="vega" defer></script>\n', "")
     page = page.replace(
         '<script src="/static/dashboard.js" defer></script>',
         f'<script type="text/plain" id="exported">{_packed(data)}</script>\n'

@@ -27,6 +27,13 @@ const server = {
   async generation() { return (await this.get("generation")).generation; },
 };
 
+// asked at once, while the browser still reads Vega
+const early = exported ? null : {
+  catalogue: server.catalogue(), view: server.view(Object.fromEntries(new URLSearchParams(location.search))),
+};
+early?.view.catch(() => {}); // said when it is awaited
+const vegaIsHere = exported ? null : new Promise((done) => { byId("vega").addEventListener("load", done); });
+
 function file(data) {
   return {
     live: false,
@@ -398,6 +405,7 @@ async function plot(card, place, rows) {
   keepPresent(spec, rows);
   const config = coloured(catalogue.theme.config);
   if (width < 420) config.legend = { ...config.legend, columns: 2 };
+  await vegaIsHere;
   place.replaceChildren();
   const made = await vegaEmbed(place, spec, {
     config, actions: false, renderer: "svg", tooltip: { theme: isDark() ? "dark" : "light" },
@@ -537,13 +545,13 @@ function complain(text) {
   byId("message").hidden = !text;
 }
 
-async function show(keepScroll = true) {
+async function show(keepScroll = true, asking = source.view(address())) {
   const turn = ++asked;
   const began = performance.now();
   drawPages();
   byId("main").classList.add("busy");
   try {
-    const view = await source.view(address());
+    const view = await asking;
     if (turn !== asked) return;
     ({ answers, values, generation } = view);
     complain("");
@@ -608,10 +616,10 @@ async function start() {
   });
   if (exported) (0, eval)(await unpack("exported-vega")); // the bundle that the server sends as a file
   source = exported ? file(JSON.parse(await unpack("exported"))) : server;
-  catalogue = await source.catalogue();
+  catalogue = await (early ? early.catalogue : source.catalogue());
   addEventListener(source.live ? "popstate" : "hashchange", () => show());
   if (!source.live) addEventListener("popstate", () => show());
-  await show();
+  await show(true, early?.view);
   document.documentElement.dataset.opened = String(Math.round(performance.now()));
   if (source.live) setInterval(watch, 5000);
 }
@@ -620,4 +628,4 @@ function localStorageGet(name) {
   try { return localStorage.getItem(name); } catch (error) { return null; }
 }
 
-addEventListener("DOMContentLoaded", () => start().catch((error) => complain(error.message)));
+start().catch((error) => complain(error.message));
