@@ -27,9 +27,7 @@ class Loader:
         self.store = store
         self._requests: dict[tuple[str, str], Request] = {}
         self._readers: dict[tuple[str, str], Reader] = {}
-        self.one_at_a_time = threading.RLock()
-        """Held from the moment a batch gets its load time until it is committed, so that the order of load
-        times is the order of commits: replay goes by it."""
+        self._one_at_a_time = threading.Lock()
         for stream in streams.values():
             for request in stream.configure(queries) if stream.configure else stream.requests:
                 self.add(stream.name, request)
@@ -58,10 +56,15 @@ class Loader:
             "_run_id": first.run_id,
             "_loaded_at": first.loaded_at,
         }
-        return self._readers[first.stream, first.request].read([p.body for p in pages], context)
+        # one batch in memory at a time; more threads would not be faster under the interpreter's lock
+        with self._one_at_a_time:
+            return self._readers[first.stream, first.request].read([p.body for p in pages], context)
 
-    def commit(self, pages: Sequence[Page], file: str, *, also: Callable[[], None] | None = None) -> Batch:
-        """Loads pages that stand in the archive as `file`; `also` runs in the same transaction."""
+    def commit(
+        self, pages: Sequence[Page], file: str, *, also: Callable[[Batch], None] | None = None
+    ) -> Batch:
+        """Loads pages that stand in the archive as `file`; `also` is called with the batch in
+        the same transaction."""
         first = pages[0]
         request = self.request(first.stream, first.request)
         batch = self.normalise(pages)
@@ -72,11 +75,16 @@ class Loader:
             if request.control:
                 _apply_marks(self.store, pages)
             self._note(first, batch)
+            (position,) = self.store.rows(
+                "select coalesce(max(position) filter (file = ?), max(position) + 1, 1) from meta.archive",
+                [file],
+            )[0]
             self.store.put(
                 ARCHIVE,
                 [
                     {
                         "file": file,
+                        "position": position,
                         "run_id": first.run_id,
                         "slice_id": first.slice_id,
                         "stream": first.stream,
@@ -87,7 +95,7 @@ class Loader:
                 ],
             )
             if also:
-                also()
+                also(batch)
         return batch
 
     def _note(self, page: Page, batch: Batch) -> None:

@@ -66,14 +66,8 @@ def replay(
     for left in (new, new.with_name(new.name + ".wal")):
         left.unlink(missing_ok=True)
     partly = bool(streams) or since is not None
-    if partly and registered is None:
-        raise WarehouseError(
-            f"{old} can not be read, so nothing can be carried over: "
-            "run `sentry-warehouse replay` without --stream and --since."
-        )
     files = _files(archive, registered, streams, since)
-    if not files and not partly:
-        raise WarehouseError(f"There is no archive in {archive.folder}: nothing to rebuild from.")
+    _check(old, archive, partly=partly, readable=registered is not None, found=bool(files))
     if partly:
         shutil.copyfile(old, new)
         new.chmod(0o600)
@@ -87,8 +81,11 @@ def replay(
             for request in stream.requests:
                 for table in request.tables:
                     fit_table(store, table)
-        loader = Loader(store, known)
+        loader, run_id = Loader(store, known), ""
         for number, file in enumerate(files):
+            if Path(file).parts[1] != run_id:
+                # readers learn unknown fields once a run: so does what meta.drift says of them
+                loader, run_id = Loader(store, known), Path(file).parts[1]
             _load(loader, archive, file, replayed)
             show(number + 1, len(files))
         if registered is None:
@@ -97,6 +94,16 @@ def replay(
     _swap(old, new, damaged=registered is None)
     replayed.seconds = (datetime.now(UTC) - began).total_seconds()
     return replayed
+
+
+def _check(old: Path, archive: Archive, *, partly: bool, readable: bool, found: bool) -> None:
+    if partly and not readable:
+        raise WarehouseError(
+            f"{old} can not be read, so nothing can be carried over: "
+            "run `sentry-warehouse replay` without --stream and --since."
+        )
+    if not partly and not found:
+        raise WarehouseError(f"There is no archive in {archive.folder}: nothing to rebuild from.")
 
 
 def _registered(old: Path) -> list[tuple[str, str, datetime]] | None:
@@ -109,7 +116,7 @@ def _registered(old: Path) -> list[tuple[str, str, datetime]] | None:
     try:
         connection.execute(f"attach {literal(str(old))} as old (read_only)")
         rows = connection.execute(
-            "select file, stream, written_at from old.meta.archive order by written_at, file"
+            "select file, stream, written_at from old.meta.archive order by position"
         ).fetchall()
         # reads every column of bookkeeping, which is carried over, so that damage shows now
         for table in BOOKKEEPING:

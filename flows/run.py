@@ -18,7 +18,7 @@ from extractors.errors import BadQuery, Forbidden, Gone, SentryError, TooLarge, 
 from extractors.plan import Organization, Slice, fill, split
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream
 from flows.loading import Loader
-from transforms.frames import parse_times
+from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
 from transforms.records import Unreadable
 from transforms.series import decode_answer
@@ -103,6 +103,8 @@ class Progress:
     loaded: int | None = None
     status: str = "complete"
     reason: str = ""
+    missing: int = 0
+    closed: bool = False
     children: list[Slice] = field(default_factory=list)
 
 
@@ -166,10 +168,16 @@ class Run:
             else:
                 progress.status, progress.reason = "failed", str(error)
         except (SentryError, Unreadable) as error:
-            progress.status, progress.reason = "failed", str(error)
-        if self.stop.is_set() and progress.status == "failed":
-            return []
-        self._close(slice_, progress)
+            if self.stop.is_set():
+                return []
+            progress.status = "partial" if progress.files else "failed"
+            progress.reason = str(error)
+        if not progress.closed:
+            with self.store.transaction():
+                self._close(slice_, progress)
+        if progress.children:
+            self.observer.planned(progress.children)
+        self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
         return progress.children
 
     def _cut(self, slice_: Slice, progress: Progress, status: str, reason: str) -> None:
@@ -178,6 +186,7 @@ class Run:
             progress.status, progress.reason = status, reason
 
     def _close(self, slice_: Slice, progress: Progress) -> None:
+        """Writes the slice's end inside the caller's transaction."""
         coverage = {
             "slice_id": slice_.slice_id,
             "stream": slice_.stream,
@@ -196,19 +205,16 @@ class Run:
             "started_at": progress.started_at,
             "finished_at": self.clock.now(),
         }
-        with self.store.transaction():
-            if progress.children:
-                state.add_slices(self.store, self.run_id, [plan_row(c) for c in progress.children])
-            state.finish_slice(
-                self.store,
-                self.run_id,
-                coverage,
-                state="split" if progress.children else "done",
-                moves_watermark=slice_.items is None,
-            )
         if progress.children:
-            self.observer.planned(progress.children)
-        self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
+            state.add_slices(self.store, self.run_id, [plan_row(c) for c in progress.children])
+        state.finish_slice(
+            self.store,
+            self.run_id,
+            coverage,
+            state="split" if progress.children else "done",
+            moves_watermark=slice_.items is None,
+        )
+        progress.closed = True
 
     def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
         request = self.request(slice_)
@@ -216,7 +222,6 @@ class Run:
             progress.expected = self._ask_totals(slice_, request.totals, progress)
         pages: list[Page] = []
         size = 0
-        last: Answer | None = None
         if answers is not None:
             asked: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
         elif slice_.items is not None:
@@ -224,7 +229,6 @@ class Run:
         else:
             asked = (("", answer) for answer in self._ask(slice_, request))
         for item, answer in asked:
-            last = answer
             progress.requests += answer.requests
             progress.bytes += len(answer.body)
             first = not slice_.page_cursor and not progress.files
@@ -236,11 +240,14 @@ class Run:
                 self._load(slice_, pages, progress, answer.cursor)
                 pages, size = [], 0
             self.observer.progressed(slice_, answer.requests, 0)
-        if pages and last is not None:
+        if pages:
             self._load(slice_, pages, progress, "")
-        self._judge(slice_, progress)
 
     def _judge(self, slice_: Slice, progress: Progress) -> None:
+        """Whether all rows came: where they did not, smaller slices are asked, or coverage says so."""
+        if slice_.items and progress.missing == len(slice_.items) and not self.request(slice_).control:
+            progress.status = "gone"
+            progress.reason = f"Sentry answered 404 to each of {progress.missing} that it had listed."
         if progress.status == "capped" or (
             progress.expected is not None and (progress.loaded or 0) < progress.expected
         ):
@@ -373,30 +380,38 @@ class Run:
         return time is not None and time < slice_.window_start
 
     def _load(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
-        """Archives pages, then commits their rows together with the file's entry and the page cursor."""
-        with self.loader.one_at_a_time:
-            loaded_at = self.clock.now()
-            pages = [replace(page, loaded_at=loaded_at) for page in pages]
-            (earlier,) = self.store.rows(
-                "select count(*) from meta.archive where run_id = ? and slice_id = ?",
-                [self.run_id, slice_.slice_id],
-            )[0]
-            file = self.archive.write(pages, earlier)
+        """Archives pages, then commits their rows together with the file's entry and the page cursor, or
+        with the slice's coverage when these are its last."""
+        loaded_at = self.clock.now()
+        pages = [replace(page, loaded_at=loaded_at) for page in pages]
+        (earlier,) = self.store.rows(
+            "select count(*) from meta.archive where run_id = ? and slice_id = ?",
+            [self.run_id, slice_.slice_id],
+        )[0]
+        # written before the commit's lock is taken: several may wait for the disk at once
+        file = self.archive.write(pages, earlier)
 
-            def move_cursor() -> None:
-                if cursor:
-                    state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)
+        def keep_account(batch: Batch) -> None:
+            self._count(slice_, pages, batch, progress)
+            if cursor:
+                state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)
+            else:
+                self._judge(slice_, progress)
+                self._close(slice_, progress)
 
-            batch = self.loader.commit(pages, file, also=move_cursor)
+        batch = self.loader.commit(pages, file, also=keep_account)
+        self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))
+
+    def _count(self, slice_: Slice, pages: Sequence[Page], batch: Batch, progress: Progress) -> None:
         progress.files += 1
         progress.records += batch.records
+        progress.missing += sum(page.status == 404 for page in pages)
         if batch.complaint:
             progress.status = batch.complaint
         if progress.expected is not None:
             column = self.request(slice_).totals_column
             reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())
             progress.loaded = (progress.loaded or 0) + reached
-        self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))
 
 
 def path_of(slice_: Slice, request: Request) -> str:

@@ -7,6 +7,13 @@ with counted as (
         c.event_count as expected,
         c._loaded_at as counted_at
     from event_counts as c
+    semi join meta.coverage as s
+        on
+            s.run_id = $run_id
+            and s.stream = 'events'
+            and s.request = ''
+            and s.organization_id = c.organization_id
+            and s.project_id = c.project_id
     where c._run_id = $run_id
 ),
 

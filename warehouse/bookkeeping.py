@@ -142,6 +142,7 @@ ARCHIVE = _table(
         ("run_id", Type.VARCHAR, "Run that wrote it."),
         ("slice_id", Type.VARCHAR, "Slice it belongs to."),
         ("stream", Type.VARCHAR, "The stream."),
+        ("position", Type.BIGINT, "Order in which files were loaded; replay goes by it."),
         ("pages", Type.BIGINT, "Pages in it."),
         ("bytes", Type.BIGINT, "Bytes of their bodies."),
         ("written_at", Type.TIMESTAMP, "When (UTC)."),

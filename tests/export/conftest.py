@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
@@ -40,3 +41,12 @@ def settings_for(sandbox: Sandbox, home: Path, **more: Any) -> Settings:
 def run_export(sandbox: Sandbox, home: Path, **more: Any) -> Result:
     """One export of the sandbox into the home."""
     return export(settings_for(sandbox, home, **more), Progress())
+
+
+def query(home: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of the published file."""
+    connection = duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()

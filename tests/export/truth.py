@@ -54,7 +54,9 @@ def _refused(sandbox: Sandbox) -> set[str]:
 
 def _clean(text: Any) -> Any:
     """A text as any JSON reader that keeps to Unicode reads it: half surrogate pairs become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(text, str) else text
+    return (
+        text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(text, str) else text
+    )
 
 
 ISSUE = ("status", "substatus", "priority", "level", "assigned_to_type", "assigned_to_id")
@@ -72,7 +74,7 @@ def _issues(sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) -> tuple[Ro
         "last_seen",
     )
     theirs = Counter(
-        tuple(row[c] for c in columns) + (bool(row["deleted_at"]), row["merged_into_issue_id"])
+        (*(row[c] for c in columns), bool(row["deleted_at"]), row["merged_into_issue_id"])
         for row in sandbox.truth("issues")
         if row["listed"]
     )
@@ -113,7 +115,9 @@ def _tags(sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) -> tuple[Rows
         if row["event_id"] in listed and row["key"] not in personal
     )
     kept = ", ".join(f"'{key}'" for key in personal)
-    return theirs, _asked(connection, f"select event_id, key, value from event_tags where key not in ({kept})")
+    return theirs, _asked(
+        connection, f"select event_id, key, value from event_tags where key not in ({kept})"
+    )
 
 
 def _day(time: datetime) -> datetime:

@@ -1,0 +1,85 @@
+"""The tables hold exactly what the sandbox holds: after the first run, the second, and the nights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.export.conftest import Start, query, run_export
+from tests.export.truth import differences
+
+SMALL = {"projects": 3, "issues": 40, "events": 600, "rate_limit": 0}
+
+
+@pytest.mark.parametrize("age", ["2026", "2023"])
+def test_first_run_second_run_and_a_night(start: Start, tmp_path: Path, age: str) -> None:
+    sandbox = start(age=age, **SMALL)
+    first = run_export(sandbox, tmp_path)
+    assert differences(sandbox, tmp_path) == {}
+    second = run_export(sandbox, tmp_path)
+    assert differences(sandbox, tmp_path) == {}
+    assert second.rows == first.rows
+    assert second.requests < first.requests / 2
+    sandbox.pass_night()
+    run_export(sandbox, tmp_path)
+    assert differences(sandbox, tmp_path) == {}
+
+
+def test_only_the_refused_project_is_not_complete(start: Start, tmp_path: Path) -> None:
+    sandbox = start(**SMALL)
+    result = run_export(sandbox, tmp_path)
+    (refused,) = [p["project_id"] for p in sandbox.truth("projects") if p["refused"]]
+    assert {(s["project_id"], s["status"]) for s in result.incomplete} == {(refused, "forbidden")}
+    assert result.exit_code == 3
+
+
+def test_nothing_is_left_out_where_nothing_is_refused(start: Start, tmp_path: Path) -> None:
+    sandbox = start(**SMALL, refused_projects=0)
+    result = run_export(sandbox, tmp_path)
+    assert (result.incomplete, result.exit_code, result.status) == ([], 0, "complete")
+    assert query(tmp_path, "select count(*) from meta.rejects where path = ''") == [(0,)]
+
+
+def test_empty_organization(start: Start, tmp_path: Path) -> None:
+    sandbox = start(projects=0, issues=0, events=0, rate_limit=0, refused_projects=0)
+    result = run_export(sandbox, tmp_path)
+    assert result.exit_code == 0
+    assert result.rows["organizations"] == 1
+    assert result.rows["events"] == 0
+    assert query(tmp_path, "select count(*) from marts.release_health") == [(0,)]
+
+
+def test_published_file_opens_by_itself_and_holds_the_rows(start: Start, tmp_path: Path) -> None:
+    sandbox = start(**SMALL)
+    result = run_export(sandbox, tmp_path)
+    assert query(tmp_path, "select count(*) from events") == [(result.rows["events"],)]
+    parquet = tmp_path / "published" / "parquet" / "events.parquet"
+    assert query(tmp_path, f"select count(*) from '{parquet}'") == [(result.rows["events"],)]
+
+
+def test_project_filter(start: Start, tmp_path: Path) -> None:
+    sandbox = start(**SMALL)
+    chosen = next(p for p in sandbox.truth("projects") if not p["refused"])
+    result = run_export(sandbox, tmp_path, projects=[chosen["slug"]])
+    assert result.exit_code == 0
+    assert query(tmp_path, "select distinct project_id from events") == [(chosen["project_id"],)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("nights", [60])
+def test_sixty_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights: int) -> None:
+    """Resolves, reopenings, reassignments, merges, deletions, late events, renames: row by row, each night.
+    What retention takes from Sentry stays here.
+    """
+    sandbox = start(projects=3, issues=24, events=400, days=30, retention_days=30, rate_limit=0)
+    run_export(sandbox, tmp_path)
+    before = query(tmp_path, "select min(date_created) from events")
+    for night in range(nights):
+        happened = sandbox.pass_night()
+        run_export(sandbox, tmp_path)
+        assert differences(sandbox, tmp_path) == {}, (night, happened)
+    assert query(tmp_path, "select min(date_created) from events") == before
+    gone = [e for e in sandbox.truth("events") if e["listed"] and not e["retained"]]
+    assert len(gone) > 300
