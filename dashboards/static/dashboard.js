@@ -91,15 +91,18 @@ const FORMATS = {
   decimal: (value) => decimal.format(value),
   percent: (value) => (value * 100).toFixed(value > 0.99 && value < 1 ? 2 : 1) + " %",
   percent0: (value) => Math.round(value * 100) + " %",
-  change: (value) => signed(value * 100) + " %",
+  change: (value) => percentage(value),
   day: (value) => dayWords.format(new Date(value)),
   time: (value) => timeWords.format(new Date(value)),
 };
 
 function signed(value) {
-  if (value >= 1000) return `×${number.format(value / 100 + 1)}, +${short.format(value)}`;
   const size = Math.abs(value);
   return (value > 0 ? "+" : value < 0 ? "−" : "±") + (size >= 10 ? number.format(size) : decimal.format(size));
+}
+
+function percentage(change) {
+  return change >= 10 ? `×${number.format(change + 1)}` : signed(change * 100) + " %";
 }
 
 function hours(value) {
@@ -284,7 +287,7 @@ function tileWords(row) {
   if (row.value === null) return { value: "–", unit: "", change: null };
   if (row.format === "hours") {
     const [value, unit] = hours(row.value);
-    return { value, unit, change: row.previous ? row.value / row.previous - 1 : null, words: (c) => signed(c * 100) + " %" };
+    return { value, unit, change: row.previous ? row.value / row.previous - 1 : null, words: percentage };
   }
   if (row.format === "percent") {
     return {
@@ -295,7 +298,7 @@ function tileWords(row) {
   }
   return {
     value: (row.value >= 1e6 ? short : number).format(row.value), unit: "",
-    change: row.previous ? row.value / row.previous - 1 : null, words: (c) => signed(c * 100) + " %",
+    change: row.previous ? row.value / row.previous - 1 : null, words: percentage,
   };
 }
 
@@ -378,7 +381,7 @@ async function fill(card) {
   const rows = records(answer);
   if (!card.querySelector(".about").hidden) fillAbout(card);
   if (!rows.length) {
-    place.className = "chart";
+    place.className = "chart own-height";
     place.removeAttribute("role");
     place.replaceChildren(element("div", { class: "empty" }, element("span", {}, chart.empty)));
   } else if (chart.table) {
@@ -401,7 +404,7 @@ async function plot(card, place, rows) {
     const lines = new Set(rows.map((row) => row[chart.spec.encoding.y.field])).size;
     Object.assign(spec, { height: spec.height.step * lines, autosize: { type: "fit-x", contains: "padding" } });
   }
-  place.classList.toggle("own-height", Boolean(chart.spec.height));
+  place.className = chart.spec.height ? "chart own-height" : "chart";
   keepPresent(spec, rows);
   const config = coloured(catalogue.theme.config);
   if (width < 420) config.legend = { ...config.legend, columns: 2 };
@@ -467,9 +470,11 @@ function cell(column, row, largest) {
 // ---------------------------------------------------------------- what stands behind a card
 
 function withValues(sql, bound) {
-  return sql.replace(/\$([a-z_]+)/g, (_, name) => {
+  const open = (name) => bound[name] === undefined || bound[name] === null;
+  const asked = sql.replace(/\n\s+and \(\$([a-z_]+) is null or [^\n]*\)(?=\n)/g, (line, name) => (open(name) ? "" : line));
+  return asked.replace(/\$([a-z_]+)/g, (_, name) => {
     const value = bound[name];
-    if (value === undefined || value === null) return "null::varchar";
+    if (open(name)) return "null::varchar";
     return /_?(start|end)$/.test(name) ? `date '${value}'` : `'${String(value).replace(/'/g, "''")}'`;
   });
 }
