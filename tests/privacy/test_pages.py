@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import string
@@ -154,16 +155,14 @@ def test_what_strict_decoders_refuse_is_repaired(body: bytes) -> None:
     assert b"hash-" in found
 
 
-DEEP = b"[" * 100_000 + b"]" * 100_000
 NO_JSON = {
-    **{
-        "empty": b"",
-        "blank": b" \n",
-        "html": b"<html>a@b.io</html>",
-        "word": b"nope",
-        "cut": b'[{"user":{"email":"a@',
-    },
-    **{"two": b"[] []", "deep": DEEP, "deep there": b'[{"user":{"email":' + DEEP + b"}}]", "string": b'"a@b'},
+    "empty": b"",
+    "blank": b" \n",
+    "html": b"<html>a@b.io</html>",
+    "word": b"nope",
+    "cut": b'[{"user":{"email":"a@',
+    "two": b"[] []",
+    "string": b'"a@b',
 }
 
 
@@ -177,6 +176,49 @@ def test_no_json_is_refused_and_not_quoted(body: bytes, texts: Any) -> None:
         while seen is not None:
             assert "a@b" not in repr(seen)
             seen = seen.__context__
+
+
+def test_a_very_deep_page_is_hidden_or_refused() -> None:
+    deep = b"[" * 100_000 + b'"canary"' + b"]" * 100_000
+    assert b"canary" not in redact(Policy(), b'[{"user":{"email":' + deep + b"}}]", USER)
+    with contextlib.suppress(Unreadable):
+        assert b"canary" not in redact(
+            Policy(), deep.replace(b'"canary"', b'{"user":{"email":"canary"}}'), USER
+        )
+
+
+@pytest.mark.parametrize("depth", [30, 50, 450, 1100])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"x":', "}"),
+        ("[", "]"),
+        ('{"contexts":', "}"),
+        ('[{"x":', "}]"),
+        ('{"user":[', "]}"),
+        ('{"geo":[', "]}"),
+        ('{"headers":[["x",', "]]}"),
+        ('{"vars":{"user":', "}}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "where", ["contexts", "user/email", "user", "data", "entries", "geo", "page", "member"]
+)
+def test_no_depth_hides_anything(where: str, before: str, after: str, depth: int) -> None:
+    kinds = {"user/email": "email", "page": "email"}
+    for secret in ('{"password":"canary"}', '{"user":{"email":"canary"}}', '"canary@leak.example"'):
+        deep = before * depth + secret + after * depth
+        path = "user/email" if where == "page" else where
+        nested = "".join(f'{{"{key}":' for key in path.split("/")) + deep + "}" * len(path.split("/"))
+        body = f"[{nested}]" if where != "page" else deep
+        if where == "page" and (before != "[" or "user" not in secret):
+            continue  # a record has no personal places but those declared
+        personal = [(path, kinds.get(where, where))]
+        for policy in (Policy(members="hash"), Policy("drop", "drop")):
+            try:
+                assert b"canary" not in redact(policy, body.encode(), personal)
+            except Unreadable:
+                assert depth > 100
 
 
 def test_hashes_are_keyed_short_and_the_same_everywhere(privacy: Privacy) -> None:

@@ -19,11 +19,14 @@ requests  query strings and bodies of requests, also the query in a URL. As `use
 always    cookies, authorization headers, passwords, tokens and client keys are dropped, whatever the policy
           (from tags only while some personal data in them is not kept).
 
-Not covered by default: free text (titles, messages, source lines) may mention anybody. With `texts="scrub"`
-e-mail and IP addresses in it are replaced too; names can not be found there.
+Not covered: free text (titles, messages, source lines, variables that hold a printed object) may mention
+anybody. With `texts="scrub"` e-mail and IP addresses in texts are replaced too; names can not be found there.
+A tag or field that holds a person under a name of the application's own is named in `overrides`.
 
-Everything else comes out byte for byte as it went in. Pages are repaired first if strict decoders refuse
-them (`transforms.records.repair`). `load_key` is the only function here that touches a file.
+Everything else comes out byte for byte as it went in, but that objects and lists around personal values are
+written without white space, and of a key that stands twice only the last. Pages that strict
+decoders refuse are repaired first (`transforms.records.repair`). Only `load_key` touches a file.
+Sources: facts §4.1, §4.2, §5 and §8 (19).
 """
 
 from transforms.privacy.keyfile import KEY_FILE, KeyFileError, load_key

@@ -57,7 +57,7 @@ user          a user object, also with fields Sentry does not have yet; or a lab
 geo           the country stays, all else becomes null
 data          under hash each string and number; keys stay where they are names; true, false, null stay
 tags          tags about users and their `query`; any tag that is an e-mail address; queries of URLs
-member assignee  the whole value; in objects each string and number, but opaque ids stay
+member assignee  the whole value (a team's name too); in objects each string and number, opaque ids stay
 url           the query and the fragment; passwords in it always
 query_string  under hash each value, keys stay
 body          under hash each string and number

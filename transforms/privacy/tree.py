@@ -16,6 +16,9 @@ Treat = Callable[[Raw], Raw]
 Named = Callable[[str, str, Raw], Raw]
 """Treats the field of an object: path of the object, key, value."""
 
+DEEPEST = 40
+"""What is nested deeper is not looked through but hidden as a whole: no stack is without end."""
+
 NULL = Raw(b"null")
 EMPTY = (b"null", b'""', b"[]", b"{}")
 QUOTE, BRACE, BRACKET = b'"{['
@@ -68,17 +71,21 @@ def grow(places: Iterable[tuple[str, Treat, Treat]]) -> Node:
     return root
 
 
-def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "") -> Raw:
+def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "", lists: int = 0) -> Raw:
     """The value with all places of the tree treated; lists are passed through. `other` treats fields that
-    no place names. Null is null everywhere."""
+    no place names, and bare values among records (as a field without a name). Null is null everywhere."""
     if node.children:
         kind = first_byte(raw)
         if kind == BRACKET:
-            return write([walk(node, item, other, path) for item in read_list(raw)])
+            if lists == DEEPEST:
+                return NULL
+            return write([walk(node, item, other, path, lists + 1) for item in read_list(raw)])
         if kind == BRACE:
             raw = _walk_object(node, raw, other, path)
         elif node.bare is not None:
             raw = node.bare(raw)
+        elif other is not None:
+            raw = other(path, "", raw)
     return raw if node.treat is None else node.treat(raw)
 
 

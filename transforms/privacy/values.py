@@ -7,25 +7,24 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from urllib.parse import unquote_plus
 
-import msgspec
 from msgspec import Raw
 
 from transforms.privacy.kinds import CONTEXT_FIELDS, KINDS, REQUEST_FIELDS, USER_FIELDS, KindError
 from transforms.privacy.names import (
     EMAIL,
-    KEPT_TAGS,
     OPAQUE_ID,
     PLAIN_KEY,
     kind_of,
-    kind_of_tag,
     may_be_email,
     normalise,
     suspects,
 )
 from transforms.privacy.policy import Action, Policy
+from transforms.privacy.tags import LABEL, Tags
 from transforms.privacy.tree import (
     BRACE,
     BRACKET,
+    DEEPEST,
     NULL,
     QUOTE,
     Node,
@@ -42,21 +41,11 @@ from transforms.privacy.tree import (
 
 COUNTRY = {"country_code", "country_name", "country"}
 COUNTRY_NAME = re.compile(r"[^\W\d_][\w .,'’()&-]{0,60}")
-LABEL = re.compile(r"(id|email|username|ip|name):(.*)", re.DOTALL)
-TAG_QUERY = re.compile(r'([\w.:\[\]-]+?):"')
 URL_PARTS = re.compile(r"([?#])")
 LOGIN = re.compile(r"//[^/]*@")
 
 
 Marks = tuple[bytes, ...] | None
-
-
-class _Tag(msgspec.Struct, gc=False):
-    key: str
-    value: str | None = None
-
-
-_read_tags = msgspec.json.Decoder(list[_Tag]).decode
 
 
 class Values:
@@ -67,8 +56,9 @@ class Values:
         self.policy = policy
         self.hash = hash_text
         self.scrub = scrub
-        self._strict = any(action != "keep" for action in policy.overrides.values())
+        self.strict = any(action != "keep" for action in policy.overrides.values())
         self._trees: dict[str, Node] = {}
+        self.tags = Tags(self).treat
 
     def treatment(self, kind: str, path: str) -> Treat | None:
         """What to do with values of the kind at the path; None where they are simply kept.
@@ -79,7 +69,7 @@ class Values:
         if found is None:
             raise KindError(f"{path} is declared as {kind!r}, which is none of {', '.join(KINDS)}")
         kept = all(self.policy.action(group, path) == "keep" for group in found.groups)
-        if kept and not found.always and not self._strict:
+        if kept and not found.always and not self.strict:
             return None
         return partial(getattr(self, found.method), path=path)
 
@@ -127,7 +117,7 @@ class Values:
         treated = self.user_id(write(value), here) if prefix == "id" else self.whole(write(value), here)
         return NULL if treated is NULL else write(f"{prefix}:{text_of(treated)}")
 
-    def leaves(self, raw: Raw, action: Action, *, ids: bool = False) -> Raw:
+    def leaves(self, raw: Raw, action: Action, *, ids: bool = False, depth: int = 0) -> Raw:
         """Free data with each string and number hashed, or null as a whole. With `ids`, opaque ones under
         the key `id` stay."""
         if action == "keep" or is_empty(raw):
@@ -135,22 +125,34 @@ class Values:
         if action == "drop":
             return NULL
         kind = first_byte(raw)
+        if kind in b"{[" and depth == DEEPEST:
+            return self.hashed(raw, action)
         if kind == BRACE:
-            return write({self.key(k): self._leaf(k, v, ids=ids) for k, v in read_object(raw).items()})
+            fields = read_object(raw)
+            return write({self.key(k): self._leaf(k, v, ids=ids, depth=depth + 1) for k, v in fields.items()})
         if kind == BRACKET:
-            return write([self.leaves(item, action, ids=ids) for item in read_list(raw)])
+            return write([self.leaves(item, action, ids=ids, depth=depth + 1) for item in read_list(raw)])
         return raw if kind in b"tf" else self.hashed(raw, action)
 
-    def _leaf(self, key: str, raw: Raw, *, ids: bool) -> Raw:
+    def _leaf(self, key: str, raw: Raw, *, ids: bool = False, depth: int = 0) -> Raw:
         if kind_of(key) == "secret" and first_byte(raw) not in b"tf":
             return self.secret(raw, "")
         if ids and key == "id" and OPAQUE_ID.fullmatch(text_of(raw)):
             return raw
-        return self.leaves(raw, "hash", ids=ids)
+        return self.leaves(raw, "hash", ids=ids, depth=depth)
 
     def key(self, key: str) -> str:
         """A key of free data: names of fields stay, others are data themselves."""
         return key if PLAIN_KEY.fullmatch(key) else self.hash(key)
+
+    def each(self, raw: Raw, path: str, treat: Callable[[Raw, str], Raw]) -> Raw:
+        """A list with each item treated; a list in it is hidden."""
+        items = read_list(raw)
+        return write([self.hidden(i, path) if first_byte(i) == BRACKET else treat(i, path) for i in items])
+
+    def hidden(self, raw: Raw, path: str) -> Raw:
+        """What can not be looked through, as a whole, even where users are kept: it may hold credentials."""
+        return self.hashed(raw, "drop" if self.policy.action("users", path) == "drop" else "hash")
 
     # -- users and members -----------------------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class Values:
     def user(self, raw: Raw, path: str) -> Raw:
         kind = first_byte(raw)
         if kind == BRACKET:
-            return write([self.user(item, path) for item in read_list(raw)])
+            return self.each(raw, path, self.user)
         if kind != BRACE:
             return self.label(raw, path)
         return write(
@@ -180,72 +182,10 @@ class Values:
             return raw
         kind = first_byte(raw)
         if kind == BRACKET:
-            return write([self.geo(item, path) for item in read_list(raw)])
+            return self.each(raw, path, self.geo)
         if kind != BRACE:
             return NULL
         return write({self.key(k): v if _is_country(k, v) else NULL for k, v in read_object(raw).items()})
-
-    # -- tags ------------------------------------------------------------------------------------------
-
-    def tags(self, raw: Raw, path: str) -> Raw:
-        kind = first_byte(raw)
-        if kind == BRACE:
-            return write({self._free_key(k, path): self.tag(k, v, path) for k, v in read_object(raw).items()})
-        if kind != BRACKET:
-            return self.whole(raw, path)
-        items = read_list(raw)
-        harmless = self._harmless(raw, len(items))
-        return write([t if i in harmless else self._tag_item(t, path) for i, t in enumerate(items)])
-
-    def _harmless(self, raw: Raw, count: int) -> set[int]:
-        """Places of tags that need no look, found in one pass; none where anything is out of the ordinary."""
-        data = bytes(raw)
-        if self._strict or b"\\u" in data or data.count(b'"key"') != count:
-            return set()
-        try:
-            tags = _read_tags(data)
-        except msgspec.ValidationError:
-            return set()
-        return {
-            i for i, t in enumerate(tags) if kind_of_tag(t.key) is None and "@" not in t.key + (t.value or "")
-        }
-
-    def _tag_item(self, raw: Raw, path: str) -> Raw:
-        if first_byte(raw) == BRACKET:
-            pair = read_list(raw)
-            if len(pair) == 2 and first_byte(pair[0]) == QUOTE:
-                name = text_of(pair[0])
-                return write([self._free_key(name, path), self.tag(name, pair[1], path)])
-        if first_byte(raw) != BRACE:
-            return self.data(raw, path)
-        values = read_object(raw)
-        named = values.get("key", NULL)
-        key = text_of(named) if first_byte(named) == QUOTE else None
-        if key is not None:
-            values["key"] = write(self._free_key(key, path))
-        value = values.get("value", NULL)
-        treated = self.data(value, path) if key is None else self.tag(key, value, path)
-        if treated == value and key is not None and kind_of_tag(key) in (None, "url"):
-            return write(values)
-        for field, found in values.items():
-            if field == "value":
-                values[field] = treated
-            elif field == "query":
-                values[field] = _tag_query(found, treated)
-            elif field != "key" and treated != value:
-                values[field] = self.data(found, path)
-        return write(values)
-
-    def tag(self, key: str, raw: Raw, path: str) -> Raw:
-        """The value of one tag."""
-        here = f"{path}/{key}"
-        kind = kind_of_tag(key)
-        override = self.policy.override(here) if kind != "secret" else None
-        if override is not None and (kind, override) != ("user", "hash"):
-            return self.hashed(raw, override)
-        if kind is not None:
-            return self.of_kind(kind, raw, here)
-        return raw if key.lower() in KEPT_TAGS else self.text(raw, here)
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -280,7 +220,7 @@ class Values:
         if len(pair) != 2 or first_byte(pair[0]) != QUOTE:
             return self.leaves(raw, "hash")
         key = text_of(pair[0])
-        return write([self.key(key), self._leaf(key, pair[1], ids=False)])
+        return write([self.key(key), self._leaf(key, pair[1])])
 
     def _query_text(self, text: str, action: Action) -> str:
         """`a=1&b=2` with its values hashed as they are meant, so that they equal the same value elsewhere."""
@@ -339,14 +279,14 @@ class Values:
         treat: Callable[[Raw, str], Raw] = getattr(self, KINDS[kind].method)
         return treat(raw, path)
 
-    def named(self, path: str, key: str, raw: Raw, marks: Marks = None) -> Raw:
+    def named(self, path: str, key: str, raw: Raw, marks: Marks = None, depth: int = 0) -> Raw:
         """A field of free data."""
         here = f"{path}/{key}"
         kind = kind_of(key)
         override = self.policy.override(here) if kind != "secret" else None
         if override is not None:
             return self.hashed(raw, override)
-        return self.free(raw, here, marks) if kind is None else self.of_kind(kind, raw, here)
+        return self.free(raw, here, marks, depth) if kind is None else self.of_kind(kind, raw, here)
 
     def text(self, raw: Raw, path: str) -> Raw:
         """A string that is hidden only if it is an e-mail address as a whole."""
@@ -357,7 +297,7 @@ class Values:
         """Free data that must be an object or a list: anything else is hidden as a whole."""
         return self.free(raw, path) if first_byte(raw) in b"{[" else self.whole(raw, path)
 
-    def free(self, raw: Raw, path: str, marks: Marks = None) -> Raw:
+    def free(self, raw: Raw, path: str, marks: Marks = None, depth: int = 0) -> Raw:
         """Free data, read only where there are marks of something personal in it."""
         kind = first_byte(raw)
         if kind == QUOTE:
@@ -367,14 +307,19 @@ class Values:
         data = bytes(raw)
         if marks is None:
             marks = suspects(data)
-        if not self._strict and not any(mark in data for mark in marks):
+        if not self.strict and not any(mark in data for mark in marks):
             return raw
-        if kind == BRACE:
-            fields = read_object(raw)
-            return write({self._free_key(k, path): self.named(path, k, v, marks) for k, v in fields.items()})
-        return write([self.free(item, path, marks) for item in read_list(raw)])
+        if depth == DEEPEST:
+            return self.hidden(raw, path)
+        depth += 1
+        if kind == BRACKET:
+            return write([self.free(item, path, marks, depth) for item in read_list(raw)])
+        fields = read_object(raw)
+        return write(
+            {self.free_key(k, path): self.named(path, k, v, marks, depth) for k, v in fields.items()}
+        )
 
-    def _free_key(self, key: str, path: str) -> str:
+    def free_key(self, key: str, path: str) -> str:
         is_email = "@" in key and EMAIL.fullmatch(key) and self.policy.action("users", path) != "keep"
         return self.hash(key) if is_email else key
 
@@ -384,7 +329,7 @@ class Values:
     def entries(self, raw: Raw, path: str) -> Raw:
         kind = first_byte(raw)
         if kind == BRACKET:
-            return write([self.entries(item, path) for item in read_list(raw)])
+            return self.each(raw, path, self.entries)
         if kind != BRACE:
             return self.whole(raw, path)
         values = read_object(raw)
@@ -420,15 +365,3 @@ def _kept(raw: Raw) -> Raw:
 
 def _is_country(key: str, raw: Raw) -> bool:
     return key in COUNTRY and first_byte(raw) == QUOTE and bool(COUNTRY_NAME.fullmatch(text_of(raw)))
-
-
-def _tag_query(query: Raw, treated: Raw) -> Raw:
-    """The search text of a tag (`user.id:"42"`), said again with what its value became."""
-    found = TAG_QUERY.match(text_of(query)) if first_byte(query) == QUOTE else None
-    if found is None or first_byte(treated) != QUOTE:
-        return query if is_empty(query) else NULL
-    value = text_of(treated)
-    label = LABEL.fullmatch(value)
-    if found[1].startswith("user.") and label is not None:
-        value = label[2]
-    return write(f'{found[1]}:"{value}"')
