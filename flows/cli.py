@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -333,6 +334,8 @@ def _explain(error: Exception) -> int:
     if known is not None:
         _say(str(error))
         return known
+    if isinstance(error, OSError) and error.errno is not None:
+        return _explain_disk(error)
     import traceback
 
     traceback.print_exception(error)
@@ -340,8 +343,21 @@ def _explain(error: Exception) -> int:
     return 1
 
 
+def _explain_disk(error: OSError) -> int:
+    """What the disk does not let us do, and what the user can."""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        _say(f"{where}{error.strerror}. Make room and run again; what is committed stays.")
+        return 1
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        _say(f"{where}{error.strerror}. Give this user write permission, or choose another place.")
+        return 2
+    _say(f"{where}{error.strerror}.")
+    return 1
+
+
 def _known_code(error: Exception) -> int | None:
-    from extractors.errors import SentryError, Unauthorized
+    from extractors.errors import NotSentry, SentryError, Unauthorized
     from flows.orchestration import PrefectUnreachable
     from flows.pipeline import Interrupted
     from warehouse.store import HomeUnusable, WarehouseBusy, WarehouseError
@@ -350,6 +366,8 @@ def _known_code(error: Exception) -> int | None:
         return 1
     if isinstance(error, Unauthorized | WarehouseBusy | HomeUnusable):
         return 2
+    if isinstance(error, NotSentry) and not error.path:
+        return 2  # the address itself is none: nothing was asked
     if isinstance(error, SentryError | WarehouseError | PrefectUnreachable):
         return 1
     return None

@@ -58,6 +58,10 @@ class Result:
         return 3 if self.incomplete else 0
 
 
+MOST_NAMED = 40
+"""Projects named in a message; large organizations have thousands."""
+
+
 class Interrupted(Exception):
     """The user asked to stop; what is committed stays, the next run goes on."""
 
@@ -206,6 +210,7 @@ def _run(
         )
     _make_tables(run)
     _foundation(run, found)
+    _check_projects(run, settings.projects)
     if not _main_planned(run):
         slices = plan_run(run, settings, since)
         with store.transaction():
@@ -254,6 +259,22 @@ def _foundation(run: Run, found: Sequence[Found]) -> None:
         run.observer.planned([s for s, _ in slices])
         for slice_, answers in slices:
             run.work(slice_, answers).result()
+
+
+def _check_projects(run: Run, wanted: Sequence[str]) -> None:
+    """Raises UsageError for a project that none of the organizations has: most likely mistyped."""
+    rows = run.store.rows(
+        "select project_id, slug from projects where _run_id = ? order by slug", [run.run_id]
+    )
+    known = {name for row in rows for name in row}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        slugs = [slug for _, slug in rows]
+        more = f" and {len(slugs) - MOST_NAMED} more" if len(slugs) > MOST_NAMED else ""
+        raise UsageError(
+            f"Sentry lists no project {' or '.join(map(repr, unknown))} for this token (SENTRY_PROJECT). "
+            f"It sees: {', '.join(slugs[:MOST_NAMED])}{more}."
+        )
 
 
 def _main_planned(run: Run) -> bool:

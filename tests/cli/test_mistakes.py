@@ -1,0 +1,269 @@
+"""Every mistake of a user gives one sentence that says what to do, and the exit code of the design."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from extractors.sandbox import Sandbox, SandboxOptions
+from tests.cli.command import can_mount, run_command, start_command
+from tests.cli.conftest import Run, variables_of
+from warehouse.store import Store
+
+needs_read_only = pytest.mark.skipif(
+    os.geteuid() == 0 and not can_mount(), reason="nothing is read-only for root where it may not mount"
+)
+
+
+def slow(*values: object) -> object:
+    """A case that differs little from one that the quick part has."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@contextmanager
+def web_page(status: int) -> Iterator[str]:
+    """A server that is no Sentry: it answers every question with a page."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"<!doctype html><html><body>Welcome to nginx!</body></html>"
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+# token, organization, project
+
+
+def test_no_token(run: Run) -> None:
+    run("export", SENTRY_AUTH_TOKEN="").says_only(2, "SENTRY_AUTH_TOKEN", "sentry-warehouse demo")
+
+
+def test_wrong_token(run: Run) -> None:
+    outcome = run("export", SENTRY_AUTH_TOKEN="sntryu_" + "0" * 64)
+    outcome.says_only(2, "does not know this token", "SENTRY_AUTH_TOKEN", "SENTRY_URL")
+    assert "sntryu_" not in outcome.err
+
+
+def test_a_token_with_a_space_in_it(run: Run) -> None:
+    run("export", SENTRY_AUTH_TOKEN="sntryu_ab cd").says_only(2, "characters that no token has")
+
+
+def test_unreadable_token_file(run: Run) -> None:
+    outcome = run("export", SENTRY_AUTH_TOKEN="", SENTRY_WAREHOUSE_TOKEN_FILE="nowhere")
+    outcome.says_only(2, "token file nowhere", "No such file")
+
+
+def test_unknown_organization(run: Run) -> None:
+    run("export", SENTRY_ORG="acem").says_only(2, "no organization 'acem'", "It sees: acme")
+
+
+def test_unknown_project(run: Run, sentry: Sandbox) -> None:
+    slugs = sorted(p["slug"] for p in sentry.truth("projects"))
+    outcome = run("export", SENTRY_PROJECT=f"{slugs[0]},shpo")
+    outcome.says(2, "'shpo'", "SENTRY_PROJECT", ", ".join(slugs))
+
+
+# the server
+
+
+@pytest.mark.slow
+def test_host_down(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    outcome = run("export", SENTRY_URL=f"http://127.0.0.1:{port}")
+    outcome.says_only(1, "connection refused", "Check SENTRY_URL")
+
+
+@pytest.mark.parametrize("status", [404, slow(200)])
+def test_a_host_that_is_no_sentry(run: Run, status: int) -> None:
+    with web_page(status) as url:
+        run("export", SENTRY_URL=url).says_only(1, "Check SENTRY_URL", "must be the address of Sentry")
+
+
+def test_url_without_scheme(run: Run) -> None:
+    run("export", SENTRY_URL="sentry.example.org").says_only(
+        2, "SENTRY_URL is 'sentry.example.org'", "https://"
+    )
+
+
+@pytest.mark.slow
+def test_url_that_is_none(run: Run) -> None:
+    run("export", SENTRY_URL="https://").says_only(2, "SENTRY_URL", "https://sentry.example.org")
+
+
+# the home
+
+
+@needs_read_only
+def test_home_that_can_not_be_written(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    home.mkdir()
+    outcome = run("--home", str(home), "export", read_only=home)
+    outcome.says_only(2, str(home), "can not be written", "--home")
+
+
+@needs_read_only
+def test_home_that_can_not_be_made(run: Run, tmp_path: Path) -> None:
+    outcome = run("export", read_only=tmp_path)
+    outcome.says_only(2, "sentry-data can not be made", "--home")
+
+
+@pytest.mark.slow
+@needs_read_only
+def test_warehouse_that_can_not_be_written(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    Store(home / "warehouse.duckdb").close()
+    outcome = run("--home", str(home), "export", read_only=home)
+    outcome.says_only(2, str(home), "can not be written")
+
+
+def test_home_below_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "note").write_text("")
+    run("--home", "note/data", "export").says_only(2, "note/data can not be made", "--home")
+
+
+def test_a_text_file_for_a_warehouse(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sentry-data").mkdir()
+    (tmp_path / "sentry-data" / "warehouse.duckdb").write_text("dear diary\n" * 1000)
+    outcome = run("export")
+    outcome.says_only(1, "not a DuckDB database", "Move it away", "sentry-warehouse replay")
+    assert (tmp_path / "sentry-data" / "warehouse.duckdb").read_text().startswith("dear diary")
+
+
+def test_a_damaged_warehouse(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "sentry-data" / "warehouse.duckdb"
+    Store(file).close()
+    content = bytearray(file.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    file.write_bytes(content)
+    run("export").says_only(1, "not a DuckDB database", "Move it away", "sentry-warehouse replay")
+
+
+def test_nothing_published_yet(run: Run) -> None:
+    for command in (("query", "select 1"), ("status",)):
+        run(*command).says_only(1, "Nothing is published in sentry-data yet", "sentry-warehouse export")
+    run("publish").says_only(1, "run `sentry-warehouse export` first")
+
+
+def test_second_export_at_once(tmp_path: Path) -> None:
+    with Sandbox(SandboxOptions(projects=1, issues=4, events=10, days=5, latency=1.0)) as slow:
+        first = start_command("export", folder=tmp_path, variables=variables_of(slow))
+        try:
+            while not slow.requests():
+                assert first.poll() is None
+            second = run_command("export", folder=tmp_path, variables=variables_of(slow))
+        finally:
+            first.kill()
+            first.communicate()
+    second.says_only(2, "warehouse.duckdb is in use by another process", "wait for it")
+
+
+# settings
+
+
+def test_missing_configuration(run: Run) -> None:
+    run("--config", "nowhere.toml", "export").says_only(2, "nowhere.toml", "No such file")
+
+
+def test_configuration_that_is_no_toml(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sentry-warehouse.toml").write_text("threads = = 3\n")
+    run("export").says_only(2, "sentry-warehouse.toml is no valid TOML", "line 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('privacy = "hide"', ("privacy",)),
+        ("thread = 3", ("thread",)),
+        slow('threads = "many"', ("threads",)),
+        slow("[publish]\nkep = 3", ("publish", "kep")),
+        ('[streams]\nonly = ["isues"]', ("no stream 'isues'", "issues")),
+        slow('[streams]\nexclude = ["nothing"]', ("no stream 'nothing'", "issues")),
+    ],
+)
+def test_wrong_setting(run: Run, tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "sentry-warehouse.toml").write_text(text + "\n")
+    run("export").says_only(2, *words)
+
+
+@pytest.mark.slow
+def test_wrong_setting_in_a_variable(run: Run) -> None:
+    run("export", SENTRY_WAREHOUSE_THREADS="many").says_only(2, "threads")
+
+
+def test_unreadable_sentryclirc(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".sentryclirc").write_text("token without a section\n")
+    run("export").says_only(2, ".sentryclirc can not be read as sentry-cli writes it")
+
+
+# the command line itself
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("exprot",), ("No such command", "exprot")),
+        slow(("export", "--quick"), ("No such option", "--quick")),
+        (("backfill",), ("Missing option", "--since")),
+        (("backfill", "--since", "yesterday"), ("'yesterday' is no date", "2026-01-31")),
+        (("backfill", "--since", "2026-02-01", "--until", "2026-01-01"), ("--until must be later",)),
+        slow(("query",), ("Missing argument", "SQL")),
+        (("query", "select 1", "--format", "parquet"), ("needs --output",)),
+    ],
+)
+def test_wrong_usage(run: Run, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    run(*arguments).says(2, *words)
+
+
+# questions in SQL
+
+
+def test_unknown_table(run: Run, published: Path) -> None:
+    outcome = run("--home", str(published), "query", "select * from isues")
+    outcome.says_only(1, "no table 'isues'", "Did you mean", "issues")
+
+
+def test_unknown_column(run: Run, published: Path) -> None:
+    outcome = run("--home", str(published), "query", "select satus from issues")
+    outcome.says(1, "satus")
+    assert "status" in outcome.err
+
+
+@pytest.mark.slow
+def test_wrong_sql(run: Run, published: Path) -> None:
+    run("--home", str(published), "query", "selct 1").says(1, "syntax error", "selct")
+
+
+def test_questions_never_change_what_is_published(run: Run, published: Path) -> None:
+    run("--home", str(published), "query", "delete from issues").says(1, "read-only")
+
+
+@pytest.mark.parametrize("format_", ["table", slow("csv"), slow("parquet")])
+def test_an_output_that_can_not_be_written(run: Run, published: Path, format_: str) -> None:
+    outcome = run(
+        "--home", str(published), "query", "select 1", "--format", format_, "--output", "none/answer"
+    )
+    outcome.says(1, "none/answer", "No such file")
