@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -43,31 +43,10 @@ STANDING = ("forbidden", "gone", "capped")
 RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(MOST_THREADS))
 """Wide: how many slices go on at once is the pipeline's to bound, stream by stream."""
 
-Home = Annotated[
-    str | None,
-    Field(
-        title="Folder", description="Where the warehouse lies on the worker. Empty: SENTRY_WAREHOUSE_HOME."
-    ),
-]
-Config = Annotated[
-    str | None,
-    Field(title="Configuration file", description="On the worker. Empty: sentry-warehouse.toml, if there."),
-]
-Organizations = Annotated[
-    list[str] | None,
-    Field(title="Organizations", description="Slugs. Empty: as configured (SENTRY_ORG), or all there are."),
-]
-Streams = Annotated[
-    list[Annotated[str, Field(json_schema_extra={"enum": [s.name for s in all_streams()]})]] | None,
-    Field(title="Streams", description="Only these. Empty: as configured, or all."),
-]
-TokenBlock = Annotated[
-    str | None,
-    Field(
-        title="Secret block with the token",
-        description="Name of a Prefect block of type Secret. Empty: SENTRY_AUTH_TOKEN of the worker.",
-    ),
-]
+StreamName = Annotated[str, Field(json_schema_extra={"enum": [s.name for s in all_streams()]})]
+
+EVERYTHING: list[str] = []
+"""An empty list in the form: no choice was made."""
 
 
 def _run_name() -> str:
@@ -76,37 +55,47 @@ def _run_name() -> str:
 
 @flow(name="nightly_export", flow_run_name=_run_name, task_runner=RUNNER)
 def nightly_export(
-    home: Home = None,
-    config: Config = None,
-    organizations: Organizations = None,
-    streams: Streams = None,
-    token_block: TokenBlock = None,
+    home: str = "",
+    config: str = "",
+    organizations: list[str] = EVERYTHING,
+    streams: list[StreamName] = EVERYTHING,
+    token_block: str = "",
 ) -> State[Any]:
-    """Brings the warehouse up to date and publishes it. A run that was cut off is taken up again."""
+    """Brings the warehouse up to date and publishes it. A run that was cut off is taken up again.
+
+    Args:
+        home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
+        config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
+        organizations: Slugs. Empty: as configured (SENTRY_ORG), or all that the token sees.
+        streams: Only these. Empty: as configured, or all.
+        token_block: Name of a Prefect block of type Secret that holds the token. Empty: SENTRY_AUTH_TOKEN.
+    """
     return _perform(lambda: _settings(home, config, organizations, streams, token_block), command="export")
 
 
 @flow(name="backfill", flow_run_name=_run_name, task_runner=RUNNER)
 def backfill(
-    since: Annotated[
-        datetime | None,
-        Field(title="Since", description="Start (UTC unless it has a zone). Empty: see days."),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        Field(title="Until", description="End, exclusive (UTC unless it has a zone). Empty: now."),
-    ] = None,
-    days: Annotated[
-        int,
-        Field(title="Days", ge=1, le=3660, description="Without a start: as many days back from the end."),
-    ] = 90,
-    home: Home = None,
-    config: Config = None,
-    organizations: Organizations = None,
-    streams: Streams = None,
-    token_block: TokenBlock = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    days: Annotated[int, Field(ge=1, le=3660)] = 90,
+    home: str = "",
+    config: str = "",
+    organizations: list[str] = EVERYTHING,
+    streams: list[StreamName] = EVERYTHING,
+    token_block: str = "",
 ) -> State[Any]:
-    """Reads a past time again, as far as Sentry still has it, and publishes."""
+    """Reads a past time again, as far as Sentry still has it, and publishes.
+
+    Args:
+        since: Start, UTC unless it has a zone. Empty: as many days back as `days` says.
+        until: End, exclusive, UTC unless it has a zone. Empty: now.
+        days: Counts only without a start.
+        home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
+        config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
+        organizations: Slugs. Empty: as configured (SENTRY_ORG), or all that the token sees.
+        streams: Only these. Empty: as configured, or all.
+        token_block: Name of a Prefect block of type Secret that holds the token. Empty: SENTRY_AUTH_TOKEN.
+    """
     end = _plain(until) if until else None
     start = _plain(since) if since else (end or _plain(datetime.now(UTC))) - timedelta(days=days)
     if end is not None and end <= start:
@@ -120,8 +109,13 @@ def backfill(
 
 
 @flow(name="publish", flow_run_name=_run_name)
-def publish(home: Home = None, config: Config = None) -> State[Any]:
-    """Publishes the warehouse anew: a checked copy that BI tools read, with marts and Parquet files."""
+def publish(home: str = "", config: str = "") -> State[Any]:
+    """Publishes the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
+
+    Args:
+        home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
+        config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
+    """
     try:
         link = _publish(_settings(home, config))
     except (UsageError, WarehouseError) as error:
@@ -131,18 +125,23 @@ def publish(home: Home = None, config: Config = None) -> State[Any]:
 
 @flow(name="replay", flow_run_name=_run_name)
 def replay(
-    streams: Streams = None,
-    since: Annotated[
-        datetime | None, Field(title="Since", description="Only files loaded since then. Empty: all of them.")
-    ] = None,
-    home: Home = None,
-    config: Config = None,
+    streams: list[StreamName] = EVERYTHING,
+    since: datetime | None = None,
+    home: str = "",
+    config: str = "",
 ) -> State[Any]:
-    """Rebuilds tables from the raw archive, without network, and publishes."""
+    """Rebuilds tables from the raw archive, without network, and publishes.
+
+    Args:
+        streams: Only the tables of these. Empty: all.
+        since: Only files loaded since then. Empty: all of them.
+        home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
+        config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
+    """
     try:
         settings = _settings(home, config)
         start = _plain(since) if since else None
-        replayed = replay_plain(settings, streams=streams or (), since=start)
+        replayed = replay_plain(settings, streams=streams, since=start)
         _publish(settings)
     except (UsageError, WarehouseError) as error:
         return Failed(message=str(error))
@@ -165,15 +164,15 @@ def _plain(time: datetime) -> datetime:
 
 
 def _settings(
-    home: str | None,
-    config: str | None,
-    organizations: list[str] | None = None,
-    streams: list[str] | None = None,
-    token_block: str | None = None,
+    home: str,
+    config: str,
+    organizations: Sequence[str] = (),
+    streams: Sequence[str] = (),
+    token_block: str = "",
 ) -> Settings:
-    overrides: dict[str, Any] = {"home": home or None, "organizations": organizations or None}
+    overrides: dict[str, Any] = {"home": home or None, "organizations": list(organizations) or None}
     if streams:
-        overrides["streams"] = {"only": streams}
+        overrides["streams"] = {"only": list(streams)}
     if token_block:
         overrides["token"] = _secret(token_block)
     return load_settings(config or None, overrides)

@@ -49,8 +49,8 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) ->
     use_api(api)
     from prefect import serve
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-    from prefect.flows import EntrypointType
     from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
 
     from flows.nightly import backfill, nightly_export, publish, replay
 
@@ -61,7 +61,7 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) ->
     # a second run waits for the first: two writers can not have the file open
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
     shared: dict[str, Any] = {
-        "parameters": {"home": home, "config": config},
+        "parameters": {"home": home, "config": config or ""},
         "tags": ["sentry-warehouse"],
         "concurrency_limit": alone,
         "entrypoint_type": EntrypointType.MODULE_PATH,

@@ -1,0 +1,129 @@
+"""Deployments on a worker: they run, and whatever ends a run, the next one goes on where it stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from extractors.sandbox import Sandbox
+from tests.prefect.conftest import POOL, SMALL
+from tests.prefect.servers import PrefectServer, call, make_secret, process, rows, sentry, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+NIGHTLY = "nightly_export/nightly"
+WORKER = ["prefect", "worker", "start", "--pool", POOL]
+
+
+@pytest.fixture
+def slow_sandbox() -> Iterator[Sandbox]:
+    """The same organization, slow enough that a run can be caught at work."""
+    from dataclasses import replace
+
+    with Sandbox(replace(SMALL, latency=0.4)) as started:
+        yield started
+
+
+def slices(home: Path) -> dict[str, int]:
+    """Slices of the newest run by state."""
+    connection = duckdb.connect(str(home / "warehouse.duckdb"), read_only=True)
+    try:
+        found = connection.execute(
+            "select state, count(*) from meta.slices group by all having count(*) > 0"
+        ).fetchall()
+        return dict(found)
+    finally:
+        connection.close()
+
+
+def runs(home: Path) -> list[str]:
+    """States of the runs in the warehouse."""
+    connection = duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True)
+    try:
+        return [
+            s for (s,) in connection.execute("select status from meta.runs order by started_at").fetchall()
+        ]
+    finally:
+        connection.close()
+
+
+def flow_process(worker: subprocess.Popen[bytes]) -> int:
+    """The id of the process that the worker started for a run."""
+
+    def children() -> list[int]:
+        found = subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, text=True, check=False)
+        return [int(line) for line in found.stdout.split()]
+
+    return int(wait_for(children)[0])
+
+
+def expected_rows(server: PrefectServer, sandbox: Sandbox, folder: Path) -> dict[str, list[str]]:
+    """What an undisturbed export of this process brings."""
+    home = folder / "undisturbed"
+    done = call(
+        ["sentry-warehouse", "export", "--no-prefect"], server.environment(**sentry(sandbox, home)), folder
+    )
+    assert done.returncode == 3, done.stderr
+    return rows(home)
+
+
+def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
+    deployed: PrefectServer, sandbox: Sandbox, home: Path, tmp_path: Path
+) -> None:
+    make_secret(deployed, "sentry-token", sandbox.token)
+    environment = deployed.environment(**sentry(sandbox, home, SENTRY_AUTH_TOKEN=""))
+    with process(WORKER, environment, tmp_path):
+        run = deployed.start_deployment(NIGHTLY, token_block="sentry-token", streams=["issues", "teams"])
+        state = deployed.wait_until_ended(run)
+        assert state["name"] == "Incomplete", state["message"]
+        assert {task["tags"][0] for task in deployed.tasks(run) if task["tags"]} == {
+            "issues",
+            "organizations",
+            "projects",
+            "teams",
+        }
+
+        missing = deployed.start_deployment(NIGHTLY, token_block="no-such-block")
+        state = deployed.wait_until_ended(missing)
+        assert state["name"] == "Failed"
+        assert "no-such-block" in state["message"]
+
+        published = deployed.wait_until_ended(deployed.start_deployment("publish/publish"))
+        assert published["name"] == "Completed", published["message"]
+    assert all(sandbox.token.encode() not in file.read_bytes() for file in deployed.home.glob("prefect.db*"))
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "killed", "worker stopped"])
+def test_after_an_end_in_the_middle_the_next_run_goes_on(
+    deployed: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path, ending: str
+) -> None:
+    environment = deployed.environment(**sentry(slow_sandbox, home))
+    with process(WORKER, environment, tmp_path) as worker:
+        first = deployed.start_deployment(NIGHTLY)
+        deployed.wait_until_at_work(first)
+        if ending == "cancelled":
+            deployed.cancel(first)
+            assert deployed.wait_until_ended(first)["type"] == "CANCELLED"
+        elif ending == "killed":
+            os.kill(flow_process(worker), signal.SIGKILL)
+            assert deployed.wait_until_ended(first)["type"] == "CRASHED"
+        else:
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(60)
+    left = slices(home)
+    assert left["done"] >= 5
+    assert left["open"] > 0
+
+    # as the next night would be; a stopped worker keeps the deployment's place for some minutes
+    again = call(["sentry-warehouse", "export"], environment, tmp_path)
+    assert again.returncode == 3, again.stderr
+    assert "taken up" in again.stdout
+    assert set(slices(home)) == {"done"}
+    assert runs(home) == ["incomplete"]
+    assert rows(home) == expected_rows(deployed, slow_sandbox, tmp_path)
