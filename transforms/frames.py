@@ -20,9 +20,13 @@ POLARS = {
 }
 
 
+FIRST_YEAR, LAST_YEAR = 1, 9999
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A payload field that is not as declared: `kind` is new or type, `found` the JSON type met."""
+    """A payload field that is not as declared: `kind` is new, type, or repaired (a body that strict JSON
+    decoders refuse); `found` the JSON type met."""
 
     path: str
     kind: str
@@ -65,45 +69,100 @@ def polars_schema(table: Table) -> pl.Schema:
 
 def parse_times(texts: pl.Series) -> pl.Series:
     """ISO 8601 texts of any precision and offset as UTC Datetime("us") without a zone; null where it is
-    no time. Sentry mixes precisions in one column (facts §4.0), some servers leave the zone out.
+    no time. Sentry mixes precisions in one column (facts §4.0), some servers leave the zone out. Numbers are
+    read as `parse_epochs` does.
     """
-    parsed = texts.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    parsed = _iso(texts)
     if parsed.null_count() > texts.null_count():
         bare = texts.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")
-        parsed = parsed.fill_null(
-            (bare + "Z").str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+        parsed = parsed.fill_null(_iso(bare + "Z"))
+    parsed = _within_range(parsed.dt.replace_time_zone(None))
+    if parsed.null_count() > texts.null_count():
+        parsed = parsed.fill_null(parse_epochs(texts.cast(pl.Float64(), strict=False)))
+    return parsed
+
+
+def _iso(texts: pl.Series) -> pl.Series:
+    return texts.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+
+
+def _within_range(times: pl.Series) -> pl.Series:
+    """Times of the years 1 to 9999; others are null: neither Python nor most clients can hold them."""
+    if times.is_empty() or times.null_count() == len(times):
+        return times
+    low, high = times.dt.year().min(), times.dt.year().max()
+    if low >= FIRST_YEAR and high <= LAST_YEAR:  # type: ignore[operator]
+        return times
+    return times.set(~times.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
+
+
+def parse_epochs(numbers: pl.Series) -> pl.Series:
+    """Numbers as times: seconds since 1970, or milli-, micro-, nanoseconds where that is what fits a time
+    between 1973 and 5138; null where none does."""
+    frame = pl.DataFrame({"n": numbers})
+    scaled = pl.coalesce(
+        pl.when(pl.col("n").is_between(10.0**low, 10.0 ** (low + 3), closed="left")).then(
+            pl.col("n") * 10.0 ** (14 - low)
         )
-    return parsed.dt.replace_time_zone(None)
+        for low in (8, 11, 14, 17)
+    )
+    return frame.select(scaled.round().cast(pl.Int64()).cast(pl.Datetime("us"))).to_series()
 
 
 def build_series(column: Column, values: Sequence[Any]) -> tuple[pl.Series, list[int]]:
     """The column's series and the places where a time could not be read."""
     dtype = POLARS[column.type]
-    if column.type is not Type.TIMESTAMP or (values and not isinstance(_first(values), str)):
+    if not values or (values[0] is None and _all_null(values)):
+        series = nothing(len(values), column.type).alias(column.name)
+    elif column.type is Type.TIMESTAMP:
+        series = _times(values).alias(column.name)
+        if series.null_count() > values.count(None):
+            return series, [i for i in series.is_null().arg_true() if values[i] is not None]
+    else:
         series = pl.Series(column.name, values, dtype=dtype)
-        if column.default is not None:
-            series = series.fill_null(column.default)
-        return series, []
-    texts = pl.Series(column.name, values, dtype=pl.String())
-    parsed = parse_times(texts)
-    bad: list[int] = []
-    if parsed.null_count() > texts.null_count():
-        bad = (parsed.is_null() & texts.is_not_null()).arg_true().to_list()
-    return parsed.alias(column.name), bad
+    if column.default is not None:
+        series = series.fill_null(column.default)
+    return series, []
 
 
-def _first(values: Sequence[Any]) -> Any:
-    return next((v for v in values if v is not None), "")
+def _all_null(values: Sequence[Any]) -> bool:
+    return values.count(None) == len(values)
 
 
-def build_frame(table: Table, columns: Mapping[str, Sequence[Any]], batch: Batch) -> pl.DataFrame:
-    """A frame of the table's schema from one list a column.
+def nothing(length: int, type_: Type) -> pl.Series:
+    """So many nulls."""
+    return pl.Series([None], dtype=POLARS[type_]).new_from_index(0, length)
 
-    Rows without a key are left out and reported, duplicates by key go (the last one stays).
+
+def _times(values: Sequence[Any]) -> pl.Series:
+    """Times from ISO texts, numbers or datetimes, also mixed."""
+    first = next(v for v in values if v is not None)
+    try:
+        if isinstance(first, str):
+            return parse_times(pl.Series(values, dtype=pl.String()))
+        if isinstance(first, int | float):
+            return parse_epochs(pl.Series(values, dtype=pl.Float64()))
+        return pl.Series(values, dtype=pl.Datetime("us"))
+    except TypeError:
+        texts = [v if v is None or isinstance(v, str) else repr(v) for v in values]
+        return parse_times(pl.Series(texts, dtype=pl.String()))
+
+
+def build_frame(
+    table: Table, columns: Mapping[str, Sequence[Any] | pl.Series], batch: Batch, *, unique: bool = False
+) -> pl.DataFrame:
+    """A frame of the table's schema from one list or series a column.
+
+    Rows without a key are left out and reported, duplicates by key go (the last one stays); `unique` says
+    that there are none.
     """
     series, unread = [], []
     for column in table.all_columns:
         values = columns[column.name]
+        if isinstance(values, pl.Series):
+            filled = values if column.default is None else values.fill_null(column.default)
+            series.append(filled.alias(column.name))
+            continue
         built, bad = build_series(column, values)
         series.append(built)
         unread += [(column, i, values[i]) for i in bad]
@@ -112,7 +171,7 @@ def build_frame(table: Table, columns: Mapping[str, Sequence[Any]], batch: Batch
         batch.rejects.append(
             Reject(table.name, record_name(table, frame, i), str(column.at), "not a time", str(value))
         )
-    return unique_by_key(table, frame, batch)
+    return frame if unique else unique_by_key(table, frame, batch)
 
 
 def record_name(table: Table, frame: pl.DataFrame, row: int) -> str:

@@ -2,68 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+import polars as pl
 from msgspec import Raw
 
-from transforms.frames import Batch, Drift, Reject, build_frame
-from transforms.shape import (
-    LEAF_TYPES,
-    NULL,
-    Items,
-    Node,
-    build_tree,
-    compile_node,
-    decoder_of_list,
-    escape,
-    json_type,
-    leaf_of,
-    places,
-    unknown_paths,
+from transforms.conform import (
+    MISFIT,
+    REJECT_VALUE_CHARACTERS,
+    Misfits,
+    conform,
+    new_fields,
+    read_list,
+    read_object,
 )
-from warehouse.schema import ELEMENT, POSITION, Column, Context, Parent, Table, Tag, Type
+from transforms.frames import POLARS, Batch, Drift, Reject, build_frame
+from transforms.levels import Level, Levels, Walker, id_series
+from transforms.repair import Unreadable, as_utf8, repair
+from transforms.shape import Node, at_in, build_tree, compile_node, decoder_of_list, leaf_of, places
+from warehouse.schema import KEY, POSITION, Column, Constant, Context, Each, Parent, Table, Up
 
-REJECT_VALUE_CHARACTERS = 1000
-"""A rejected value is kept up to this length; the archive holds it whole."""
+__all__ = ["REJECT_VALUE_CHARACTERS", "RecordReader", "Unreadable", "repair"]
 
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_object = msgspec.json.Decoder(dict[str, Raw])
-_list = msgspec.json.Decoder(list[Raw])
-
-
-class Unreadable(ValueError):
-    """A body that is no JSON at all, or not of the shape its endpoint answers with."""
+MANY = 40
+"""So many new fields of one object are names rather than fields: no more of them are told apart."""
+UNSPEAKABLE = re.compile(r'[\\"\x00-\x1f]')
+"""What the names of a compiled decoder's fields can not hold."""
 
 
-def repair(body: bytes) -> bytes:
-    """The same JSON without what strict decoders refuse: NaN and infinities become null, lone surrogates
-    U+FFFD, bytes that are no UTF-8 too.
-
-    Raises Unreadable when it is no JSON.
-    """
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, str):
-            return LONE_SURROGATE.sub("\ufffd", value)
-        if isinstance(value, float):
-            return value if math.isfinite(value) else None
-        if isinstance(value, list):
-            return [clean(v) for v in value]
-        if isinstance(value, dict):
-            return {LONE_SURROGATE.sub("\ufffd", k): clean(v) for k, v in value.items()}
-        return value
-
-    try:
-        loaded = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None)
-        return json.dumps(clean(loaded), ensure_ascii=False, separators=(",", ":")).encode()
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"not JSON: {error}") from None
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    tree: Node
+    decode_list: Callable[[bytes], list[Any]]
 
 
 class RecordReader:
@@ -77,229 +52,168 @@ class RecordReader:
         self.tables = tables
         self.ignored = ignored
         self._learnt: frozenset[str] = frozenset()
-        self._compile()
+        self._compiled = self._compile()
 
-    def _compile(self) -> None:
+    def _compile(self) -> _Compiled:
         tree = build_tree(self.tables, self.ignored, self._learnt)
         compile_node(tree)
-        self._tools = (tree, decoder_of_list(tree), msgspec.json.Decoder(tree.struct, strict=False))
+        return _Compiled(tree, decoder_of_list(tree).decode)
 
     def read(self, bodies: Iterable[bytes], context: Mapping[str, Any]) -> Batch:
         """Pages (JSON lists of objects) as a Batch. `context` gives the values of Context columns.
 
         Raises Unreadable for a body that is no JSON list.
         """
-        batch = Batch()
-        records: list[Any] = []
-        for body in bodies:
-            records += self._decode(body, batch)
-        batch.records = len(records)
-        tree = self._tools[0]
-        records = latest_by_key(self.tables[0], tree, records)
-        for table in self.tables:
-            columns = table_columns(table, tree, records, context)
-            batch.frames[table] = build_frame(table, columns, batch)
+        kept = list(bodies)
+        drift: set[Drift] = set()
+        while True:
+            batch = Batch(drift=drift)
+            compiled = self._compiled
+            records = [record for body in kept for record in self._decode(compiled, body, batch)]
+            if compiled is self._compiled:
+                break  # else something was learnt, and structs of two trees do not mix
+        self._fill(compiled.tree, records, batch, context)
         return batch
 
-    def _decode(self, body: bytes, batch: Batch) -> list[Any]:
+    def decode(self, bodies: Iterable[bytes]) -> list[Any]:
+        """Only the decoding, to measure what the rest costs."""
+        return [record for body in bodies for record in self._decode(self._compiled, body, Batch())]
+
+    def _decode(self, compiled: _Compiled, body: bytes, batch: Batch) -> list[Any]:
         try:
-            return self._tools[1].decode(body)
-        except msgspec.ValidationError:
+            if body.isascii() or as_utf8(body) is body:
+                records = compiled.decode_list(body)
+                batch.records += len(records)
+                return records
+        except MISFIT:
             pass
-        except msgspec.DecodeError:
-            body = repair(body)
+        return self._decode_each(compiled, body, batch)
+
+    def _decode_each(self, compiled: _Compiled, body: bytes, batch: Batch) -> list[Any]:
         try:
-            raws = _list.decode(body)
-        except msgspec.DecodeError as error:
+            if as_utf8(body) is not body:
+                raise UnicodeDecodeError("utf-8", b"", 0, 1, "not UTF-8")
+            raws = read_list(body)
+        except msgspec.ValidationError as error:
             raise Unreadable(f"not a JSON list: {error}") from None
-        self._learn(raws, batch)
-        try:
-            return self._tools[1].decode(body)
-        except msgspec.ValidationError:
-            return [r for r in (self._decode_one(raw, batch) for raw in raws) if r is not None]
+        except MISFIT:
+            batch.drift.add(Drift("", "repaired", "string"))
+            return self._decode(compiled, repair(body), batch)
+        batch.records += len(raws)
+        records, misfits = [], []
+        for raw in raws:
+            try:
+                records.append(compiled.tree.decode(raw))
+            except MISFIT:
+                misfits.append((len(records), raw))
+                records.append(None)
+        if misfits and self._learn(compiled.tree, [raw for _, raw in misfits], batch):
+            return []
+        for index, raw in misfits:
+            noted = Misfits(batch, self.tables[0].name, _name_record(raw))
+            records[index] = conform(compiled.tree, raw, "", noted)
+        return [record for record in records if record is not None]
 
-    def _learn(self, raws: Sequence[Raw], batch: Batch) -> None:
-        tree = self._tools[0]
-        found = {d for raw in raws for d in unknown_paths(tree, msgspec.json.decode(raw))}
-        if found:
-            batch.drift |= {Drift(path, "new", type_) for path, type_ in found}
-            self._learnt |= {path for path, _ in found}
-            self._compile()
+    def _learn(self, tree: Node, raws: Sequence[Raw], batch: Batch) -> bool:
+        """Takes note of new fields; False where there are none."""
+        found = {drift for raw in raws for drift in new_fields(tree, raw)}
+        if not found:
+            return False
+        counts = Counter(drift.path.rpartition("/")[0] for drift in found)
+        counts.update(path.rpartition("/")[0] for path in self._learnt)
+        paths = set()
+        for drift in found:
+            above = drift.path.rpartition("/")[0]
+            if counts[above] > MANY or UNSPEAKABLE.search(drift.path):
+                paths.add(f"{above}/*".lstrip("/"))
+                drift = Drift(f"{above}/*".lstrip("/"), "new", "object")  # noqa: PLW2901
+            else:
+                paths.add(drift.path)
+            batch.drift.add(drift)
+        self._learnt |= paths
+        self._compiled = self._compile()
+        return True
 
-    def _decode_one(self, raw: Raw, batch: Batch) -> Any:
-        tree, _, decoder = self._tools
-        try:
-            return decoder.decode(raw)
-        except msgspec.ValidationError:
-            return conform(tree, raw, "", Misfits(batch, self.tables[0].name, _name_record(raw)))
+    def _fill(self, tree: Node, records: list[Any], batch: Batch, context: Mapping[str, Any]) -> None:
+        records, names = latest_by_key(self.tables[0], tree, records, batch)
+        misfits = Misfits(batch, self.tables[0].name, "")
+        levels = Levels(tree, records, names, misfits)
+        for table in self.tables:
+            own = levels
+            if table.without is not None:
+                at, values = table.without
+                left_out = [v in values for v in Walker(tree, records).first(places(at))]
+                if any(left_out):
+                    own = Levels(
+                        tree,
+                        [r for r, out in zip(records, left_out, strict=True) if not out],
+                        [n for n, out in zip(names, left_out, strict=True) if not out],
+                        misfits,
+                    )
+            batch.frames[table] = table_frame(table, own, context, batch)
 
 
-def latest_by_key(root: Table, tree: Node, records: list[Any]) -> list[Any]:
-    """The records without earlier copies of the same key, so that no child of an outdated copy stays."""
+def table_frame(table: Table, levels: Levels, context: Mapping[str, Any], batch: Batch) -> pl.DataFrame:
+    """The table's rows, from each of its lists."""
+    unique = is_unique_by_place(table)
+    frames: list[pl.DataFrame] = []
+    for each in table.lists or (None,):
+        level = levels.at(each)
+        if len(level) or not frames:
+            columns = {c.name: _series(c, each, level, context) for c in table.all_columns}
+            frames.append(build_frame(table, columns, batch, unique=unique))
+    return frames[0] if len(frames) == 1 else pl.concat(frames)
+
+
+def _series(column: Column, each: Each | None, level: Level, context: Mapping[str, Any]) -> pl.Series:
+    at = at_in(column, each)
+    if isinstance(at, Context | Constant):
+        value = context[at.name] if isinstance(at, Context) else at.value
+        return pl.Series([value], dtype=POLARS[column.type]).new_from_index(0, len(level))
+    return level.series(column, at)
+
+
+def is_unique_by_place(table: Table) -> bool:
+    """Whether the key only says where a row stood in its record, so that there can be no two of one key."""
+    by_name = {c.name: c for c in table.all_columns}
+    own: list[Any] = [by_name[k].at for k in table.key if k not in ("organization_id",)]
+    kinds = (Parent, Up, Constant)
+    return (
+        bool(table.lists)
+        and all(at in (POSITION, KEY, "?") or isinstance(at, kinds) for at in own)
+        and any(isinstance(at, Parent) for at in own)
+    )
+
+
+def latest_by_key(
+    root: Table, tree: Node, records: list[Any], batch: Batch
+) -> tuple[list[Any], list[tuple[Any, ...]]]:
+    """The records without earlier copies of the same key, so that no child of an outdated copy stays, and
+    without those that have no key (reported); with their keys."""
     by_payload = [c for c in root.all_columns if c.name in root.key and not isinstance(c.at, Context)]
     walker = Walker(tree, records)
-    keys = list(zip(*(walker.first(places(c.at)) for c in by_payload), strict=True))
-    if len(set(keys)) == len(keys):
-        return records
+    keys = list(zip(*(_key_values(walker, c) for c in by_payload), strict=True))
+    if not by_payload:
+        return records, [()] * len(records)
+    keyless = sum(None in key for key in keys)
+    if not keyless and len(set(keys)) == len(keys):
+        return records, keys
+    batch.rejects += [Reject(root.name, "", "", "key is null", "")] * keyless
     last = {key: i for i, key in enumerate(keys) if None not in key}
-    return [r for i, (k, r) in enumerate(zip(keys, records, strict=True)) if last.get(k, i) == i]
+    kept = [i for i, key in enumerate(keys) if last.get(key) == i]
+    return [records[i] for i in kept], [keys[i] for i in kept]
+
+
+def _key_values(walker: Walker, column: Column) -> list[Any]:
+    values = walker.first(places(column.at))
+    if leaf_of(column.name, column.type) == "id":
+        values = id_series(values).to_list()
+    return values if column.default is None else [column.default if v is None else v for v in values]
 
 
 def _name_record(raw: Raw) -> str:
     try:
-        fields = _object.decode(raw)
-    except msgspec.DecodeError:
+        fields = read_object(raw)
+    except MISFIT:
         return ""
-    return str(fields.get("id", b""), "utf-8").strip('"')
-
-
-class Misfits:
-    """Collects what did not fit of one record."""
-
-    def __init__(self, batch: Batch, table: str, record: str) -> None:
-        self.batch, self.table, self.record = batch, table, record
-
-    def note(self, path: str, found: object, *, kept: bool, wanted: str, raw: Raw) -> None:
-        """One value of another type than declared; `kept` when it still stands in its column."""
-        self.batch.drift.add(Drift(path, "type", json_type(found)))
-        if not kept:
-            text = str(raw, "utf-8", "replace")[:REJECT_VALUE_CHARACTERS]
-            reason = f"{json_type(found)} where {wanted} is declared"
-            self.batch.rejects.append(Reject(self.table, self.record, path, reason, text))
-
-
-def conform(node: Node, raw: Raw, path: str, misfits: Misfits) -> Any:
-    """The record as the node's struct, each field by itself: what does not fit is null and noted.
-
-    Returns None when it is no object at all (noted too).
-    """
-    try:
-        values = _object.decode(raw)
-    except msgspec.DecodeError:
-        misfits.note(path, msgspec.json.decode(raw), kept=False, wanted="object", raw=raw)
-        return None
-    made = {}
-    for key, sub in node.fields.items():
-        if key not in values:
-            continue
-        value, here = values[key], f"{path}/{escape(key)}" if path else escape(key)
-        if bytes(value) == b"null":
-            continue
-        if isinstance(sub, Node):
-            made[node.attribute[key]] = conform(sub, value, here, misfits)
-        elif isinstance(sub, Items):
-            made[node.attribute[key]] = _conform_list(sub, value, here, misfits)
-        else:
-            made[node.attribute[key]] = _conform_leaf(sub, value, here, misfits)
-    return node.struct(**made)
-
-
-def _conform_list(items: Items, raw: Raw, path: str, misfits: Misfits) -> list[Any] | None:
-    try:
-        elements = _list.decode(raw)
-    except msgspec.DecodeError:
-        misfits.note(path, msgspec.json.decode(raw), kept=False, wanted="array", raw=raw)
-        return None
-    if isinstance(items.item, Node):
-        found = [conform(items.item, e, path, misfits) for e in elements]
-        return [e for e in found if e is not None]
-    return [_conform_leaf(items.item, e, path, misfits) for e in elements]
-
-
-def _conform_leaf(leaf: str, raw: Raw, path: str, misfits: Misfits) -> Any:
-    try:
-        return msgspec.json.decode(raw, type=LEAF_TYPES[leaf], strict=False)
-    except msgspec.DecodeError:
-        found = msgspec.json.decode(raw)
-    as_text = leaf in ("id", Type.VARCHAR)
-    misfits.note(path, found, kept=as_text, wanted=leaf, raw=raw)
-    return str(raw, "utf-8", "replace") if as_text else None
-
-
-def table_columns(
-    table: Table, tree: Node, records: list[Any], context: Mapping[str, Any]
-) -> dict[str, Sequence[Any]]:
-    """One list a column of the table, from decoded records."""
-    owners, elements = records, records
-    positions: Sequence[int] = range(len(records))
-    item: Node | str = tree
-    if table.each:
-        lists = Walker(tree, records).values(table.each)
-        pairs = [(r, e, i) for r, es in zip(records, lists, strict=True) if es for i, e in enumerate(es)]
-        owners = [p[0] for p in pairs]
-        elements = [p[1] for p in pairs]
-        positions = [p[2] for p in pairs]
-        item = _item_of(tree, table.each)
-    of_parent = Walker(tree, owners)
-    of_element = Walker(item, elements) if isinstance(item, Node) else of_parent
-    made: dict[str, Sequence[Any]] = {}
-    for column in table.all_columns:
-        at = column.at
-        if isinstance(at, Context):
-            made[column.name] = [context[at.name]] * len(elements)
-        elif at == ELEMENT:
-            made[column.name] = _finish(column, elements)
-        elif at == POSITION:
-            made[column.name] = positions
-        elif isinstance(at, Tag):
-            made[column.name] = of_parent.tag(at.key)
-        elif isinstance(at, Parent):
-            made[column.name] = _finish(column, of_parent.values(at.path))
-        else:
-            made[column.name] = _finish(column, of_element.first(places(at)))
-    return made
-
-
-def _item_of(tree: Node, path: str) -> Node | str:
-    *parents, last = path.split("/")
-    for key in parents:
-        tree = cast(Node, tree.fields[key])
-    return cast(Items, tree.fields[last]).item
-
-
-def _finish(column: Column, values: Sequence[Any]) -> Sequence[Any]:
-    if column.type is Type.JSON:
-        texts = [None if v is None else str(v, "utf-8", "replace") for v in values]
-        return [None if t == "null" else t for t in texts]
-    if leaf_of(column.name, column.type) == "id":
-        return [v if v is None or v.__class__ is str else str(v) for v in values]
-    return values
-
-
-class Walker:
-    """Reads places of decoded structs as lists, one value a struct; shared objects are walked once."""
-
-    def __init__(self, node: Node, structs: list[Any]) -> None:
-        self.node, self.structs = node, structs
-        self._below: dict[str, Walker] = {}
-        self._tags: list[dict[str, Any]] | None = None
-
-    def values(self, path: str) -> list[Any]:
-        """The values at a path; None where an object on the way is null or missing."""
-        key, _, rest = path.partition("/")
-        if not rest:
-            get: Callable[[Any], Any] = attrgetter(self.node.attribute[key])
-            return list(map(get, self.structs))
-        if key not in self._below:
-            sub = cast(Node, self.node.fields[key])
-            empty = sub.struct()
-            structs = [empty if s is None else s for s in self.values(key)]
-            self._below[key] = Walker(sub, structs)
-        return self._below[key].values(rest)
-
-    def first(self, paths: tuple[str, ...]) -> list[Any]:
-        """The first value that is not null of several places."""
-        found = self.values(paths[0])
-        for path in paths[1:]:
-            found = [
-                b if a is None or a is NULL else a for a, b in zip(found, self.values(path), strict=True)
-            ]
-        return found
-
-    def tag(self, key: str) -> list[Any]:
-        """The value of a tag; the last one where a key stands twice."""
-        if self._tags is None:
-            item = cast(Node, _item_of(self.node, "tags"))
-            k, v = attrgetter(item.attribute["key"]), attrgetter(item.attribute["value"])
-            self._tags = [{k(t): v(t) for t in tags} if tags else {} for tags in self.values("tags")]
-        return [tags.get(key) for tags in self._tags]
+    return str(cast(Any, fields.get("id", b"")), "utf-8", "replace").strip('"')

@@ -1,0 +1,309 @@
+"""Decoded records level by level: every list of lists flat, each element knowing its owner and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, cast
+
+import polars as pl
+from msgspec import Raw
+
+from transforms.conform import MISFIT, REJECT_VALUE_CHARACTERS, Misfits, conform, new_fields
+from transforms.frames import Reject, build_series, nothing
+from transforms.shape import (
+    NULL,
+    Items,
+    Named,
+    Node,
+    Variants,
+    escape,
+    leaf_of,
+    list_steps,
+    places,
+    unescape,
+)
+from warehouse.schema import (
+    ELEMENT,
+    KEY,
+    POSITION,
+    Column,
+    Each,
+    Made,
+    Parent,
+    Place,
+    Tag,
+    Type,
+    Up,
+)
+
+INDEX = pl.UInt32()
+Unread = Callable[["Level", str, list[int], Sequence[Any]], None]
+"""Takes note of values that are no times: level, path, their indices, all values."""
+
+
+class Level:
+    """Elements of all records at one place, in order. `owner` is each one's index in the level above, `root`
+    that of its record; both None for the records themselves."""
+
+    def __init__(
+        self,
+        item: Node | str,
+        elements: list[Any],
+        above: Level | None = None,
+        owner: pl.Series | None = None,
+        position: pl.Series | None = None,
+        unread: Unread | None = None,
+    ) -> None:
+        self.item, self.elements, self.above, self.owner = item, elements, above, owner
+        self.by_type = False
+        self._unread: Unread | None = unread or (above._unread if above else None)
+        self.walker = Walker(item, elements) if isinstance(item, Node) else None
+        self.names: list[str | None] = []
+        self.wholes: Sequence[Any] = elements
+        self._position = position
+        self._series: dict[tuple[Place, str, Type], pl.Series] = {}
+        self._made: dict[tuple[Any, ...], tuple[pl.Series, ...]] = {}
+        self.root: pl.Series | None = None
+        if above is not None and owner is not None:
+            self.root = owner if above.root is None else above.root.gather(owner)
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+    @property
+    def position(self) -> pl.Series:
+        """Each element's place in its list, from 0."""
+        if self._position is None:
+            self._position = pl.int_range(len(self), dtype=pl.Int64(), eager=True)
+        return self._position
+
+    def series(self, column: Column, at: Place) -> pl.Series:
+        """The values of a column at a place of these elements."""
+        if isinstance(at, Parent):
+            return self._from_record(column, at.path)
+        if isinstance(at, Up):
+            return self._from_above(column, at)
+        key = (at, leaf_of(column.name, column.type), column.type)
+        if key not in self._series:
+            self._series[key] = self._read(column, at)
+        return self._series[key]
+
+    def _from_record(self, column: Column, path: Place) -> pl.Series:
+        level = self
+        while level.above is not None:
+            level = level.above
+        found = level.series(column, path)
+        return found if self.root is None else found.gather(self.root)
+
+    def _from_above(self, column: Column, at: Up) -> pl.Series:
+        level, owner = self, None
+        for _ in range(at.levels):
+            owner = level.owner if owner is None else cast(pl.Series, level.owner).gather(owner)
+            level = cast(Level, level.above)
+        return level.series(column, at.at).gather(cast(pl.Series, owner))
+
+    def _read(self, column: Column, at: Place) -> pl.Series:
+        if at == POSITION:
+            return self.position
+        if at == KEY:
+            return self._build(column, self.names)
+        if at == ELEMENT:
+            return self._finish(column, self.wholes)
+        if isinstance(at, Tag):
+            return self._build(column, cast(Walker, self.walker).tag(at.key))
+        if isinstance(at, Made):
+            return self._make(at)
+        return self._finish(column, cast(Walker, self.walker).first(places(at)))
+
+    def _make(self, at: Made) -> pl.Series:
+        key = (at.places, at.make)
+        if key not in self._made:
+            made = (self.series(Column(path, type_, "", path), path) for path, type_ in at.places)
+            self._made[key] = at.make(*made)
+        return self._made[key][at.part]
+
+    def _finish(self, column: Column, values: Sequence[Any]) -> pl.Series:
+        if column.type is Type.JSON:
+            return json_series(values)
+        if leaf_of(column.name, column.type) == "id":
+            return id_series(values)
+        return self._build(column, values)
+
+    def _build(self, column: Column, values: Sequence[Any]) -> pl.Series:
+        series, bad = build_series(column, values)
+        if bad and self._unread:
+            self._unread(self, "|".join(places(column.at)), bad, values)
+        return series
+
+
+def json_series(values: Sequence[Raw | None]) -> pl.Series:
+    """JSON texts; null and missing are null."""
+    if all(v is NULL for v in values):
+        return nothing(len(values), Type.JSON)
+    texts = pl.Series([None if v is NULL or v is None else bytes(v) for v in values], dtype=pl.Binary())
+    found = texts.cast(pl.String())
+    return found.set(found == "null", None)
+
+
+def id_series(values: Sequence[Any]) -> pl.Series:
+    """Ids as texts, whether they came as text or number."""
+    try:
+        return pl.Series(values, dtype=pl.String())
+    except TypeError:
+        return pl.Series([v if v is None else str(v) for v in values], dtype=pl.String())
+
+
+class Levels:
+    """All levels below some records; each is walked once, whoever asks for it."""
+
+    def __init__(self, tree: Node, records: list[Any], names: Sequence[Any], misfits: Misfits) -> None:
+        self.records = Level(tree, records, unread=self._note_times)
+        self._names = names
+        self._misfits = misfits
+        self._below: dict[tuple[int, str], Level] = {}
+
+    def _note_times(self, level: Level, path: str, bad: list[int], values: Sequence[Any]) -> None:
+        """Values that are no times."""
+        for index in bad:
+            name = self._names[index if level.root is None else level.root[index]]
+            value = str(values[index])[:REJECT_VALUE_CHARACTERS]
+            self._misfits.batch.rejects.append(
+                Reject(self._misfits.table, str(name), path, "not a time", value)
+            )
+
+    def at(self, each: Each | None) -> Level:
+        """The level that rows are made from."""
+        level = self.records
+        if each is None:
+            return level
+        path: list[str] = []
+        for key, kind, tag in list_steps(each):
+            path.append(key)
+            if kind:
+                name = "/".join(path) + f"[{tag}]"
+                found = self._below.get((id(level), name))
+                if found is None:
+                    found = self._below[id(level), name] = self._descend(level, path, kind, tag)
+                level, path = found, []
+        return level
+
+    def _descend(self, level: Level, path: list[str], kind: str, tag: str) -> Level:
+        walker = cast(Walker, level.walker)
+        lists = walker.values("/".join(map(escape, path)))
+        below = walker.below(path)
+        if kind == "tag":
+            return _of_type(cast(Variants, below), tag, lists, level)
+        if kind == "named":
+            return self._named(cast(Named, below), lists, level, "/".join(path))
+        counts = pl.Series([len(v) if v else 0 for v in lists], dtype=INDEX)
+        elements = list(chain.from_iterable(filter(None, lists)))
+        owner = pl.int_range(len(lists), dtype=INDEX, eager=True).repeat_by(counts).explode()
+        position = pl.select(pl.int_ranges(pl.lit(0), counts.cast(pl.Int64()))).to_series().explode()
+        if not elements:
+            owner, position = pl.Series(dtype=INDEX), pl.Series(dtype=pl.Int64())
+        made = Level(cast(Items, below).item, elements, level, owner, position)
+        if level.by_type:
+            made._position = _numbered_on(level, made)
+        return made
+
+    def _named(self, below: Named, objects: list[Any], above: Level, path: str) -> Level:
+        wholes, names, owners = [], [], []
+        for index, found in enumerate(objects):
+            if found:
+                wholes += found.values()
+                names += found
+                owners += [index] * len(found)
+        structs = [self._decode(below.item, raw, path) for raw in wholes]
+        owner = pl.Series(owners, dtype=INDEX)
+        level = Level(below.item, structs, above, owner)
+        level.names, level.wholes = names, wholes
+        return level
+
+    def _decode(self, node: Node, raw: Raw, path: str) -> Any:
+        try:
+            return node.decode(raw)
+        except MISFIT:
+            pass
+        if not node.open:
+            self._misfits.batch.drift |= set(new_fields(node, raw, path))
+        return conform(node, raw, path, self._misfits, kept=node.open) or node.struct()
+
+
+def _of_type(variants: Variants, tag: str, lists: list[Any], above: Level) -> Level:
+    """The elements of one type, or of all types that no other path names."""
+    wanted = (
+        {s for s, t in variants.tags.items() if (t is None or t in variants.learnt)} if tag == "*" else ()
+    )
+    item = variants.node(None if tag == "*" else tag)
+    elements, owners, positions = [], [], []
+    for index, found in enumerate(lists):
+        for position, element in enumerate(found or ()):
+            struct = element.__class__
+            if struct in wanted if wanted else variants.tags[struct] == tag:
+                elements.append(element)
+                owners.append(index)
+                positions.append(position)
+    level = Level(
+        item, elements, above, pl.Series(owners, dtype=INDEX), pl.Series(positions, dtype=pl.Int64())
+    )
+    level.by_type = True
+    level.names = [variants.tags[e.__class__] for e in elements]
+    return level
+
+
+def _numbered_on(entries: Level, level: Level) -> pl.Series:
+    """Positions that go on where a record has two entries of one type, so that they tell rows apart."""
+    if cast(pl.Series, entries.owner).n_unique() == len(entries):
+        return level.position
+    frame = pl.DataFrame({"record": cast(pl.Series, level.root)})
+    return frame.select(pl.int_range(pl.len(), dtype=pl.Int64()).over("record")).to_series()
+
+
+class Walker:
+    """Reads places of decoded structs as lists, one value a struct; shared objects are walked once."""
+
+    def __init__(self, node: Node, structs: list[Any]) -> None:
+        self.node, self.structs = node, structs
+        self._below: dict[str, Walker] = {}
+        self._tags: list[Mapping[str, Any]] | None = None
+
+    def below(self, path: Sequence[str]) -> Any:
+        """What is declared at the keys of a path."""
+        node = self.node
+        for key in path[:-1]:
+            node = cast(Node, node.fields[key])
+        return node.fields[path[-1]]
+
+    def values(self, path: str) -> list[Any]:
+        """The values at a path; None where an object on the way is null or missing."""
+        segment, _, rest = path.partition("/")
+        key = unescape(segment)
+        if not rest:
+            get: Callable[[Any], Any] = attrgetter(self.node.attribute[key])
+            return list(map(get, self.structs))
+        if key not in self._below:
+            sub = cast(Node, self.node.fields[key])
+            empty = sub.struct()
+            structs = [empty if s is None else s for s in self.values(key)]
+            self._below[key] = Walker(sub, structs)
+        return self._below[key].values(rest)
+
+    def first(self, paths: tuple[str, ...]) -> list[Any]:
+        """The first value that is not null of several places."""
+        found = self.values(paths[0])
+        for path in paths[1:]:
+            if any(v is None or v is NULL for v in found):
+                found = [
+                    b if a is None or a is NULL else a for a, b in zip(found, self.values(path), strict=True)
+                ]
+        return found
+
+    def tag(self, key: str) -> list[Any]:
+        """The value of a tag; the last one where a key stands twice."""
+        if self._tags is None:
+            item = cast(Node, self.node.fields["tags"].item)  # type: ignore[union-attr]
+            k, v = attrgetter(item.attribute["key"]), attrgetter(item.attribute["value"])
+            self._tags = [{k(t): v(t) for t in tags} if tags else {} for tags in self.values("tags")]
+        return [tags.get(key) for tags in self._tags]
