@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from copy import deepcopy
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import product
@@ -86,7 +87,7 @@ def drawing(chart: Chart, answer: Answer, *, mode: str = "light") -> dict[str, A
     """A chart as a whole Vega-Lite specification, with its title, data and colours."""
     rows = [dict(zip(answer.columns, row, strict=True)) for row in plain(answer.rows)]
     config: dict[str, Any] = theme()["config"]
-    spec = {
+    spec: dict[str, Any] = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "title": {
             "text": chart.title,
@@ -95,13 +96,26 @@ def drawing(chart: Chart, answer: Answer, *, mode: str = "light") -> dict[str, A
         },
         "width": 640,
         "height": 260,
-        **(chart.spec or {}),
+        **deepcopy(chart.spec or {}),
         "data": {"values": rows},
         "padding": 16,
         "config": {**config, "background": "#ffffff" if mode == "light" else "#1f1b2b"},
     }
+    for part in (spec, *spec.get("layer", ())):
+        _keep_present(part.get("encoding", {}), rows)
     coloured: dict[str, Any] = _coloured(spec, theme()[mode]["colors"])
     return coloured
+
+
+def _keep_present(encoding: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """A legend names what is drawn, not all that could be."""
+    for channel in ("color", "strokeDash"):
+        scale = encoding.get(channel, {}).get("scale", {})
+        if not isinstance(scale.get("domain"), list) or not isinstance(scale.get("range"), list):
+            continue
+        present = {row[encoding[channel]["field"]] for row in rows}
+        pairs = [pair for pair in zip(scale["domain"], scale["range"], strict=True) if pair[0] in present]
+        scale |= {"domain": [value for value, _ in pairs], "range": [colour for _, colour in pairs]}
 
 
 def _coloured(value: Any, colors: dict[str, str]) -> Any:
