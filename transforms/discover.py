@@ -36,7 +36,7 @@ class Answer(msgspec.Struct):
     """A page: rows keyed by the requested field text."""
 
     data: list[dict[str, Any]]
-    meta: dict[str, Any] = {}
+    meta: Any = None
 
 
 _decoder = msgspec.json.Decoder(Answer)
@@ -59,11 +59,12 @@ class DiscoverReader:
         batch.records = len(rows)
         types: dict[str, str] = {}
         for answer in answers:
-            fields = answer.meta.get("fields", answer.meta)
+            meta = answer.meta if isinstance(answer.meta, dict) else {}
+            fields = meta.get("fields", meta)
             types |= (
                 {k: v for k, v in fields.items() if isinstance(v, str)} if isinstance(fields, dict) else {}
             )
-            if answer.meta.get("dataScanned") == "partial":
+            if meta.get("dataScanned") == "partial":
                 batch.complaint = "sampled"
         table = typed_table(self.table, types)
         asked = {c.at for c in table.all_columns}
@@ -95,11 +96,12 @@ def _decode(body: bytes) -> Answer:
 
 
 def typed_table(table: Table, types: Mapping[str, str]) -> Table:
-    """The table with the types its answer names; ids stay text."""
+    """The table with the types its answer names; ids and other texts of the key stay text."""
 
     def typed(column: Column) -> Column:
         named = types.get(column.at) if isinstance(column.at, str) else None
-        if named is None or is_id(column.name):
+        # a key that is text for one answer must be for all: null is '' in it
+        if named is None or is_id(column.name) or column.default is not None:
             return column
         return replace(column, type=TYPES.get(named, Type.VARCHAR))
 

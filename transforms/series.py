@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import polars as pl
 
-from transforms.frames import Batch, build_frame, parse_times
+from transforms.discover import fit
+from transforms.frames import Batch, Reject, build_frame, parse_times
 from transforms.records import Unreadable, repair
+from transforms.shape import json_type
 from warehouse.schema import Column, Context, Table
 
 Number = int | float | None
@@ -60,13 +62,18 @@ class SeriesReader:
             for group in answer.groups:
                 if not adds_up(group):
                     batch.complaint = "capped"
-                batch.records += self._add(group, answer.intervals, columns, context)
+                batch.records += self._add(group, answer.intervals, columns, context, batch)
         batch.frames[self.table] = build_frame(self.table, columns, batch)
         batch.clear = span(answers)
         return batch
 
     def _add(
-        self, group: Group, intervals: list[str], columns: dict[str, list[Any]], context: Mapping[str, Any]
+        self,
+        group: Group,
+        intervals: list[str],
+        columns: dict[str, list[Any]],
+        context: Mapping[str, Any],
+        batch: Batch,
     ) -> int:
         series = group.series or {}
         measures = {c.name: series.get(_field(c, "series")) or [] for c in self.measures}
@@ -82,11 +89,20 @@ class SeriesReader:
                 values = [None if by is None else str(by)] * len(kept)
             elif column.name in measures:
                 found = measures[column.name]
-                values = [found[i] if found else None for i in kept]
+                values = [_fitted(self.table, column, found[i], batch) if found else None for i in kept]
             else:
                 values = [intervals[i] for i in kept]
             columns[column.name] += values
         return len(kept)
+
+
+def _fitted(table: Table, column: Column, value: Number, batch: Batch) -> Number:
+    """The number as its column holds it; null, and reported, where it does not."""
+    fitted, fits = fit(value, column.type)
+    if not fits:
+        reason = f"{json_type(value)} where {column.type.value} is declared"
+        batch.rejects.append(Reject(table.name, "", str(column.at), reason, repr(value)))
+    return cast(Number, fitted)
 
 
 def _field(column: Column, kind: str) -> str:
