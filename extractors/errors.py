@@ -499,7 +499,7 @@ def explain(fault: Fault, failure: Failure, path: str, requests: int, spent: str
     happened = str(failure.trouble) if failure.trouble else f"answered {failure.status}"
     if failure.trouble and failure.status not in (None, 200):
         happened += f" (status {failure.status})"
-    detail = failure.note or failure.detail
+    detail = (failure.note or failure.detail or "").rstrip(".")
     parts = [f"GET {path}: {happened}" + (f", {detail}" if detail else "")]
     if requests > 1:
         parts.append(f"{requests} requests sent")

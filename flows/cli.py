@@ -200,6 +200,46 @@ def publish_command(context: click.Context, home: str | None, config: str | None
     click.echo(f"Published {link / 'sentry.duckdb'}")
 
 
+@command("dashboard")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8765, show_default=True)
+@click.option("--export", "export_file", metavar="FILE", help="Write one self-contained HTML file instead.")
+@click.option("--png", "png_folder", metavar="DIR", help="Write every chart as a PNG file instead.")
+def dashboard_command(
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    host: str,
+    port: int,
+    export_file: str | None,
+    png_folder: str | None,
+) -> None:
+    """Serve the dashboard of the published file on this machine.
+
+    \b
+    Example:  sentry-warehouse dashboard
+              sentry-warehouse dashboard --export report.html
+    """
+    from pathlib import Path
+
+    from dashboards.export import export_html, export_png
+    from dashboards.server import serve
+    from warehouse.inspect import connect_published
+
+    where = settings_of(context, home, config).home_path
+    connect_published(where).close()
+    published = where / "published" / "sentry.duckdb"
+    if export_file:
+        export_html(published, Path(export_file))
+        click.echo(f"Written to {export_file}.")
+    if png_folder:
+        for file in export_png(published, Path(png_folder)):
+            click.echo(str(file))
+    if not export_file and not png_folder:
+        click.echo(f"Dashboard on http://{host}:{port} (Ctrl-C ends it).")
+        serve(where, host, port)
+
+
 @command("replay")
 @click.option(
     "--stream", "streams", multiple=True, metavar="NAME", help="Only this stream's tables; repeatable."
@@ -360,11 +400,12 @@ def _known_code(error: Exception) -> int | None:
     from extractors.errors import NotSentry, SentryError, Unauthorized
     from flows.orchestration import PrefectUnreachable
     from flows.pipeline import Interrupted
+    from transforms.privacy import KeyFileError, PolicyError
     from warehouse.store import HomeUnusable, WarehouseBusy, WarehouseError
 
     if isinstance(error, Interrupted):
         return 1
-    if isinstance(error, Unauthorized | WarehouseBusy | HomeUnusable):
+    if isinstance(error, Unauthorized | WarehouseBusy | HomeUnusable | KeyFileError | PolicyError):
         return 2
     if isinstance(error, NotSentry) and not error.path:
         return 2  # the address itself is none: nothing was asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -63,7 +62,7 @@ def demo(home: str | None) -> int:
         click.echo(f"{where} is in use; this demo goes to {fresh}.")
         where = fresh
     # the simulated clock starts a day back, so that the night that passes ends now
-    with Sandbox(SandboxOptions(clock_offset=timedelta(days=-1))) as sandbox:
+    with Sandbox(SandboxOptions(clock_offset=timedelta(days=-1), rate_limit=0)) as sandbox:
         settings = load_settings(
             None,
             {"home": str(where), "url": sandbox.url, "token": sandbox.token, "organizations": []},
@@ -82,7 +81,7 @@ def demo(home: str | None) -> int:
     for question, sql in QUESTIONS:
         _step(question)
         click.echo(render(run_query(where, sql), "table"))
-    _next(where, result)
+    _next(where)
     return 0
 
 
@@ -90,12 +89,12 @@ def _step(text: str) -> None:
     click.echo("\n" + click.style(text, bold=True))
 
 
-def _next(where: Path, result: Any) -> None:
-    del result
+def _next(where: Path) -> None:
+    _step("Look at it")
+    click.echo(f"  sentry-warehouse --home {where} dashboard\n  sentry-warehouse --home {where} status")
     _step("Your own Sentry")
     click.echo(
         "  export SENTRY_AUTH_TOKEN=…   # org:read, project:read, team:read, member:read, event:read\n"
         "  export SENTRY_ORG=acme\n"
-        "  sentry-warehouse export\n\n"
-        f'More on this data:  sentry-warehouse --home {where} query "from marts.completeness"'
+        "  sentry-warehouse export"
     )

@@ -33,7 +33,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.streams: dict[str, Counts] = defaultdict(Counts)
-        self.troubles: list[tuple[Slice, str, str]] = []
+        self._told: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Progress:
@@ -70,15 +70,17 @@ class Progress:
             counts.done += 1
             if status not in ("complete", "sampled", "split"):
                 counts.troubled += 1
-                self.troubles.append((slice_, status, reason))
-                self.trouble(slice_, status, reason)
+                scope = (slice_.organization_id, slice_.project_id, status)
+                if scope not in self._told:
+                    self._told.add(scope)
+                    self.trouble(slice_, status, reason)
             self.show(slice_.stream, counts)
 
     def show(self, stream: str, counts: Counts) -> None:
         """A stream's counts changed."""
 
     def trouble(self, slice_: Slice, status: str, reason: str) -> None:
-        """A slice could not be completed."""
+        """A slice could not be completed; told once for each scope and status."""
 
 
 class Lines(Progress):

@@ -76,10 +76,8 @@ def print_summary(result: Result, settings: Settings) -> None:
     )
     if result.incomplete:
         console.print(f"{whole} of {asked} slices are complete. Not complete:", style="yellow")
-        for slice_ in result.incomplete[:MOST_TROUBLES]:
-            console.print("  " + describe(slice_), markup=False)
-        if len(result.incomplete) > MOST_TROUBLES:
-            console.print(f"  … and {len(result.incomplete) - MOST_TROUBLES} more: sentry-warehouse status")
+        for line in troubles(result.incomplete):
+            console.print("  " + line, markup=False, soft_wrap=True)
     else:
         console.print(
             f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green"
@@ -102,11 +100,20 @@ def print_replay(replayed: Replayed) -> None:
         console.print(f"Not readable: {line}", style="yellow", markup=False)
 
 
-def describe(slice_: dict[str, Any]) -> str:
-    """One incomplete slice as a line."""
-    scope = "/".join(p for p in (slice_["organization_id"], slice_["project_id"]) if p)
-    name = f"{slice_['stream']} {slice_['request']}".strip()
-    return f"{name} of {scope}: {slice_['status']}. {slice_['reason'] or ''}".strip()
+def troubles(incomplete: Sequence[dict[str, Any]]) -> list[str]:
+    """Incomplete slices as lines: one for each scope and status, with its streams and a reason."""
+    scopes: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for slice_ in incomplete:
+        key = (slice_["organization_id"], slice_["project_id"] or "", slice_["status"])
+        scopes.setdefault(key, []).append(slice_)
+    lines = []
+    for (organization_id, project_id, status), slices in scopes.items():
+        scope = f"project {project_id}" if project_id else f"organization {organization_id}"
+        streams = ", ".join(dict.fromkeys(f"{s['stream']} {s['request'] or ''}".strip() for s in slices))
+        lines.append(f"{scope}: {status} ({streams}). {slices[0]['reason'] or ''}".strip())
+    if len(lines) > MOST_TROUBLES:
+        lines[MOST_TROUBLES:] = [f"… and {len(lines) - MOST_TROUBLES} more: sentry-warehouse status --json"]
+    return lines
 
 
 def print_status(found: dict[str, Any]) -> None:
@@ -145,8 +152,8 @@ def print_status(found: dict[str, Any]) -> None:
     console.print(tables)
     if found["incomplete"]:
         console.print("\nNot complete", style="yellow")
-        for slice_ in found["incomplete"]:
-            console.print("  " + describe(slice_), markup=False)
+        for line in troubles(found["incomplete"]):
+            console.print("  " + line, markup=False, soft_wrap=True)
     for title, rows, line in (
         (
             "Fields that are not as declared",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.pipeline import Result
-from flows.report import describe
+from flows.report import troubles
 from warehouse.inspect import run_query
 from warehouse.schema import literal
 
@@ -109,9 +109,7 @@ def _incomplete(report: Report) -> str:
     found = report.result.incomplete
     if not found:
         return ""
-    lines = [f"- {_plain(describe(slice_))}" for slice_ in found[:MOST]]
-    if len(found) > MOST:
-        lines.append(f"- … and {len(found) - MOST:,} more: `sentry-warehouse status`")
+    lines = [f"- {_plain(line)}" for line in troubles(found)]
     return "## Not complete\n\n" + "\n".join(lines)
 
 

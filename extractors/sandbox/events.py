@@ -88,8 +88,8 @@ class Events:
         if event.kind == "error" and event.issue is not None:
             tags.append(("handled", "no" if event.unhandled else "yes"))
         tags.append(("level", event.level))
-        if event.issue is not None and event.issue.logger:
-            tags.append(("logger", event.issue.logger))
+        if event.logger:
+            tags.append(("logger", event.logger))
         tags.append(("os", platform.os[nonce % len(platform.os)]))
         if event.release is not None:
             tags.append(("release", event.release.version))

@@ -59,6 +59,7 @@ class Event:
         "kind",
         "level",
         "listed",
+        "logger",
         "lost",
         "nonce",
         "project",
@@ -88,7 +89,9 @@ class Event:
     ) -> None:
         self.event_id = event_id
         self.project = project
-        self.unhandled = issue is not None and issue.unhandled  # stays as it is when issues merge
+        # these stay as they are when issues merge
+        self.unhandled = issue is not None and issue.unhandled
+        self.logger = issue.logger if issue is not None else None
         self.issue = issue
         self.ts_ms = ts_ms
         self.received_ms = received_ms

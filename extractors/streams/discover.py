@@ -33,8 +33,8 @@ OLDER_DATASETS = {"errors": "!event.type:transaction", "transactions": "event.ty
 """Servers before 2024 answer 400 to these datasets and want `discover` with a condition."""
 
 PERSONAL = {
-    "user": "email",
-    "user.display": "email",
+    "user": "user",
+    "user.display": "user",
     "user.email": "email",
     "user.id": "user_id",
     "user.ip": "ip",

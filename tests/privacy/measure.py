@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
+from tests.privacy.pages import page
 from transforms.privacy import Policy, Privacy
 
-RECORDED = Path(__file__).parent / "recorded"
 SUMMARY = (
     *(
         ("user/id", "user_id"),
@@ -39,9 +38,8 @@ def megabytes_per_second(treat: Callable[[bytes], object], body: bytes) -> float
 def measure() -> dict[str, float]:
     """MB/s by what was done to which page."""
     pages = {
-        "summaries": ((RECORDED / "events.json").read_bytes().strip(), SUMMARY),
-        "full bodies": ((RECORDED / "events_full.json").read_bytes().strip(), FULL),
-        "full body with long stacks": ((RECORDED / "event.json").read_bytes().strip(), FULL),
+        "summaries": (page("events"), SUMMARY),
+        "full bodies": (page("events_full"), FULL),
     }
     privacies = {
         "hash": Privacy(Policy(), b"k" * 32),
@@ -49,10 +47,10 @@ def measure() -> dict[str, float]:
         "hash, texts too": Privacy(Policy(texts="scrub"), b"k" * 32),
     }
     found = {}
-    for page, (body, personal) in pages.items():
-        found[f"{page}: only decoding"] = megabytes_per_second(msgspec.json.decode, body)
-        for name, privacy in privacies.items():
-            found[f"{page}: {name}"] = megabytes_per_second(
+    for name, (body, personal) in pages.items():
+        found[f"{name}: only decoding"] = megabytes_per_second(msgspec.json.decode, body)
+        for how, privacy in privacies.items():
+            found[f"{name}: {how}"] = megabytes_per_second(
                 lambda b, p=privacy, q=personal: p.redact("events", b, q), body
             )
     return found
