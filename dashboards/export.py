@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from copy import deepcopy
 from collections.abc import Iterator
+from copy import deepcopy
 from importlib import import_module
 from itertools import product
 from pathlib import Path
