@@ -25,6 +25,7 @@ from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings, UsageError
 from transforms.privacy import Policy, Privacy, load_key
 from warehouse import state
+from warehouse.checks import CheckFailed, run_checks
 from warehouse.load import fit_table
 from warehouse.publish import publish
 from warehouse.store import Store
@@ -34,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 FOUNDATION = ("organizations", "projects")
 """Streams that tell what the others are asked for; they come first, in this order."""
+
+
+GOVERNOR = "governor"
+"""Name in meta.settings under which the limits learnt of a server are kept for the next run."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,7 @@ class Result:
     rows: dict[str, int] = field(default_factory=dict)
     slices: dict[str, int] = field(default_factory=dict)
     incomplete: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     published: Path | None = None
     resumed: bool = False
 
@@ -112,10 +118,14 @@ def export(
 
 @contextmanager
 def _client(settings: Settings, store: Store, stop: threading.Event) -> Iterator[Client]:
+    governor = Governor()
+    learnt = state.recall(store, GOVERNOR)
+    if learnt:
+        governor.restore(learnt)
     client = Client(
         settings.url,
         settings.token,
-        governor=Governor(),
+        governor=governor,
         ca_bundle=settings.ca_bundle or None,
         timeout=settings.timeout,
         stop=stop,
@@ -124,6 +134,8 @@ def _client(settings: Settings, store: Store, stop: threading.Event) -> Iterator
         yield client
     finally:
         client.close()
+        state.remember(store, GOVERNOR, governor.snapshot())
+        state.note_deprecations(store, client.deprecations(), datetime.now(UTC).replace(tzinfo=None))
 
 
 def chosen_streams(settings: Settings) -> dict[str, Stream]:
@@ -218,7 +230,7 @@ def _run(
     todo = [Slice(**row) for row in state.open_slices(store, run.run_id)]
     run_slices(run, todo, threads=settings.threads)
     follow_up(run, settings)
-    _finish(run, result)
+    _finish(run, result, settings.home_path / "published" / "sentry.duckdb")
     return result
 
 
@@ -296,7 +308,7 @@ def plan_run(run: Run, settings: Settings, since: datetime | None = None) -> lis
             if stream.name in FOUNDATION:
                 continue
             for request in run.requests(stream.name):
-                if request.worklist:
+                if request.worklist or not is_wanted(request, stream, settings):
                     continue
                 for project in projects if stream.scope == "project" else [None]:
                     scope = (organization.organization_id, project.project_id if project else "")
@@ -321,9 +333,10 @@ def follow_up(run: Run, settings: Settings) -> None:
     slices: list[Slice] = []
     for stream in run.streams.values():
         for request in run.requests(stream.name):
-            if request.worklist:
+            if request.worklist and is_wanted(request, stream, settings):
                 rows = worklist(run.store, request.worklist, run.run_id)
-                slices += item_slices(run, stream, request, rows[: settings.details])
+                most = getattr(getattr(settings, stream.name, None), "detail_requests", settings.details)
+                slices += item_slices(run, stream, request, rows[:most])
     run_more(run, slices, settings)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)
@@ -359,6 +372,12 @@ def item_slices(
         if organization_id in run.organizations
         for i in range(0, len(items), ITEMS_A_SLICE)
     ]
+
+
+def is_wanted(request: Request, stream: Stream, settings: Settings) -> bool:
+    """Whether the settings ask for as much detail as the request brings."""
+    section = getattr(settings, stream.name, None)
+    return request.detail in ("", getattr(section, "detail", ""))
 
 
 def adjusted(request: Request, stream: Stream, settings: Settings) -> Request:
@@ -401,7 +420,7 @@ def run_slices(run: Run, slices: Sequence[Slice], *, threads: int) -> None:
         raise Interrupted("Stopped; run the same command again to go on.")
 
 
-def _finish(run: Run, result: Result) -> None:
+def _finish(run: Run, result: Result, published: Path) -> None:
     rows = run.store.rows(
         "select status, count(*) from meta.coverage where run_id = ? group by 1", [run.run_id]
     )
@@ -416,7 +435,11 @@ def _finish(run: Run, result: Result) -> None:
         )
     ]
     result.rows = state.table_rows(run.store)
-    result.status = "incomplete" if result.incomplete else "complete"
+    tables = [t for stream in run.streams.values() for r in run.requests(stream.name) for t in r.tables]
+    findings = run_checks(run.store, list({t.name: t for t in tables}.values()), run.run_id, published)
+    result.warnings = [f.text for f in findings if f.check.severity == "warn"]
+    failed = [f.text for f in findings if f.check.severity == "fail"]
+    result.status = "failed" if failed else "incomplete" if result.incomplete else "complete"
     state.end_run(
         run.store,
         run.run_id,
@@ -425,4 +448,11 @@ def _finish(run: Run, result: Result) -> None:
         requests=run.client.usage().requests,
         bytes=run.client.usage().bytes,
         rows=sum(result.rows.values()),
+        note="; ".join(failed) or None,
     )
+    if failed:
+        raise CheckFailed(
+            "The data is loaded but not published, because it does not hold together: "
+            + " ".join(failed)
+            + " Run `sentry-warehouse replay`, and report it if that does not help."
+        )

@@ -43,6 +43,7 @@ def result_as_json(result: Result) -> str:
             "rows": result.rows,
             "slices": result.slices,
             "incomplete": result.incomplete,
+            "warnings": result.warnings,
             "published": str(result.published) if result.published else None,
         }
     )
@@ -82,6 +83,8 @@ def print_summary(result: Result, settings: Settings) -> None:
         console.print(
             f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green"
         )
+    for warning in result.warnings:
+        console.print(f"Worth a look: {warning}", style="yellow", markup=False, soft_wrap=True)
     home = settings.home_path
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)

@@ -133,6 +133,20 @@ DEPRECATIONS = _table(
     ),
 )
 
+CHECKS = _table(
+    "checks",
+    "One row per run and check made before it was published.",
+    ("run_id", "name"),
+    (
+        ("run_id", Type.VARCHAR, "The run."),
+        ("name", Type.VARCHAR, "Name of the check."),
+        ("severity", Type.VARCHAR, "warn, or fail: then the run is not published."),
+        ("meaning", Type.VARCHAR, "What it looks for."),
+        ("offending", Type.BIGINT, "Rows it found; 0 is good."),
+        ("examples", Type.VARCHAR, "The first of them."),
+    ),
+)
+
 ARCHIVE = _table(
     "archive",
     "One row per file of the raw archive whose rows are loaded.",
@@ -156,4 +170,4 @@ SETTINGS = _table(
     (("name", Type.VARCHAR, "Name of the fact."), ("value", Type.VARCHAR, "Its value.")),
 )
 
-BOOKKEEPING = (RUNS, CURSORS, SLICES, COVERAGE, DRIFT, REJECTS, DEPRECATIONS, ARCHIVE, SETTINGS)
+BOOKKEEPING = (RUNS, CURSORS, SLICES, COVERAGE, CHECKS, DRIFT, REJECTS, DEPRECATIONS, ARCHIVE, SETTINGS)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from warehouse.bookkeeping import COVERAGE, CURSORS, RUNS, SLICES
+from warehouse.bookkeeping import COVERAGE, CURSORS, DEPRECATIONS, RUNS, SETTINGS, SLICES
 from warehouse.store import Store
 
 RESUME_WITHIN = timedelta(hours=12)
@@ -149,3 +149,36 @@ def table_rows(store: Store) -> dict[str, int]:
         "and database_name = current_database() order by 1"
     )
     return {name: store.rows(f'select count(*) from main."{name}"')[0][0] for (name,) in names}
+
+
+def remember(store: Store, name: str, value: Any) -> None:
+    """Keeps a JSON value in meta.settings."""
+    with store.transaction():
+        store.put(SETTINGS, [{"name": name, "value": json.dumps(value)}])
+
+
+def recall(store: Store, name: str) -> Any:
+    """A value kept by `remember`, None where there is none."""
+    rows = store.rows("select value from meta.settings where name = ?", [name])
+    return json.loads(rows[0][0]) if rows else None
+
+
+def note_deprecations(
+    store: Store, announced: Iterable[tuple[str, Mapping[str, str]]], now: datetime
+) -> None:
+    """Notes endpoints that Sentry announces to withdraw: (path, headers), header names in lower case."""
+    with store.transaction():
+        for path, headers in announced:
+            known = store.rows("select first_seen from meta.deprecations where path = ?", [path])
+            store.put(
+                DEPRECATIONS,
+                [
+                    {
+                        "path": path,
+                        "date": next((v for k, v in headers.items() if "replacement" not in k), None),
+                        "replacement": next((v for k, v in headers.items() if "replacement" in k), None),
+                        "first_seen": known[0][0] if known else now,
+                        "last_seen": now,
+                    }
+                ],
+            )

@@ -1,0 +1,149 @@
+"""Checks after each load: what must hold before a run is published, and what a person should look at.
+
+Keys and parents are checked for every declared table; the rest are SELECTs in `checks/`, which give the
+rows that offend. `before` is the file published last; checks that name it are left out where there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from warehouse.bookkeeping import CHECKS
+from warehouse.schema import Table, literal, quote
+from warehouse.store import Store, WarehouseError
+
+FOLDER = Path(__file__).with_name("checks")
+SHOWN = 3
+
+
+class CheckFailed(WarehouseError):
+    """A check of severity fail found rows: the run is not published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check; `sql` gives the offending rows."""
+
+    name: str
+    severity: Literal["warn", "fail"]
+    meaning: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check that found rows: how many, and the first of them."""
+
+    check: Check
+    rows: int
+    examples: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        return f"{self.check.meaning} {self.rows:,} rows, such as {'; '.join(self.examples)}."
+
+
+def declared_checks(tables: Sequence[Table]) -> Iterator[Check]:
+    """Keys are unique and never null; children have a parent."""
+    by_name = {t.name: t for t in tables}
+    for table in tables:
+        keys = ", ".join(quote(k) for k in table.key)
+        missing = " or ".join(f"{quote(k)} is null" for k in table.key)
+        yield Check(
+            f"unique_{table.name}",
+            "fail",
+            f"Rows of {table.name} whose key is null or stands more than once.",
+            f"select {keys} from {table.full_name} group by all having count(*) > 1 or {missing}",
+        )
+        parent = by_name.get(table.parent)
+        if parent is not None:
+            same = " and ".join(f"p.{quote(k)} = c.{quote(k)}" for k in parent.key)
+            yield Check(
+                f"orphans_{table.name}",
+                "fail",
+                f"Rows of {table.name} without a row of {parent.name}.",
+                f"select {', '.join('c.' + quote(k) for k in table.key)} from {table.full_name} as c "
+                f"where not exists (select 1 from {parent.full_name} as p where {same})",
+            )
+
+
+def written_checks() -> list[Check]:
+    """The checks in files: a line with the severity, a line with the meaning, one SELECT."""
+    found = []
+    for path in sorted(FOLDER.glob("*.sql")):
+        text = path.read_text("utf-8")
+        head = re.match(r"-- severity: (warn|fail)\n-- (.+)\n", text)
+        if head is None:
+            raise WarehouseError(f"{path.name} does not open with its severity and meaning")
+        severity: Literal["warn", "fail"] = "fail" if head[1] == "fail" else "warn"
+        found.append(Check(path.stem, severity, head[2], text[head.end() :]))
+    return found
+
+
+def run_checks(store: Store, tables: Sequence[Table], run_id: str, published: Path) -> list[Finding]:
+    """Runs all checks, writes their results to meta.checks and returns what was found."""
+    before = _attach(store, published)
+    findings = []
+    try:
+        checks = [*declared_checks([t for t in tables if store.columns(t)]), *written_checks()]
+        results = []
+        for check in checks:
+            if "before." in check.sql and not before:
+                continue
+            finding = _run(store, check, run_id)
+            results.append((check, finding))
+            if finding:
+                findings.append(finding)
+    finally:
+        if before:
+            store.connection.execute("detach before")
+    with store.transaction():
+        store.put(
+            CHECKS,
+            [
+                {
+                    "run_id": run_id,
+                    "name": check.name,
+                    "severity": check.severity,
+                    "meaning": check.meaning,
+                    "offending": finding.rows if finding else 0,
+                    "examples": "; ".join(finding.examples) if finding else None,
+                }
+                for check, finding in results
+            ],
+        )
+    return findings
+
+
+def _attach(store: Store, published: Path) -> bool:
+    if not published.exists():
+        return False
+    try:
+        store.connection.execute(f"attach {literal(str(published))} as before (read_only)")
+        store.connection.execute("select 1 from before.main.events, before.main.issues limit 0")
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _run(store: Store, check: Check, run_id: str) -> Finding | None:
+    parameters = {"run_id": run_id} if "$run_id" in check.sql else {}
+    sql = f"select count(*) over () as offending, * from ({check.sql}) as found limit {SHOWN}"
+    with store.lock:
+        found = store.connection.execute(sql, parameters)
+        names = [d[0] for d in found.description or []][1:]
+        rows = found.fetchall()
+    if not rows:
+        return None
+    examples = tuple(
+        ", ".join(f"{n} {v}" for n, v in zip(names, row[1:], strict=True) if n != "organization_id")
+        for row in rows
+    )
+    return Finding(check, rows[0][0], examples)

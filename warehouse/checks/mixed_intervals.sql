@@ -1,0 +1,9 @@
+-- severity: fail
+-- Days of outcomes that stand both hourly and daily, and so would be counted twice.
+select
+    organization_id,
+    project_id,
+    date_trunc('day', interval_start) as day
+from outcomes
+group by all
+having count(distinct interval_seconds) > 1
