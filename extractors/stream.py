@@ -54,6 +54,8 @@ class Request:
     worklist      name of a file in warehouse/worklists: the ids to put in {item} of the path, one request each
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
                   this names the table whose rows are marked so; "" = a 404 says nothing
+    detail        value of the setting `<stream>.detail` under which it is asked; "" = always
+    may_be_gone   worklist items that answer 404 are no matter: what is asked for ends by itself
     totals        parameters of a second question, whose sum `totals_column` must reach (silent caps: §4.4)
     """
 
@@ -74,6 +76,8 @@ class Request:
     totals_column: str = ""
     worklist: str = ""
     control: str = ""
+    detail: str = ""
+    may_be_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,9 @@ SETTING_MEANINGS = {
     "streams.only": "Names of the streams to export; not set = all.",
     "streams.exclude": "Names of streams to leave out.",
     "events.overlap_days": "Days of events that are read again each night, because events arrive late.",
+    "events.detail": "Full bodies to read: `summary` = none, `latest-per-issue` = the latest event of each "
+    "issue that got one, `full` = all, ten a request.",
+    "events.detail_requests": "Most latest events that one run asks for.",
     "publish.keep": "Published generations that stay on disk.",
     "publish.group_readable": "Whether the file's group may read what is published.",
     "discover": "Discover/Explore queries to export, one table each; not set = the two that come along.",

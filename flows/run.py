@@ -245,7 +245,9 @@ class Run:
 
     def _judge(self, slice_: Slice, progress: Progress) -> None:
         """Whether all rows came: where they did not, smaller slices are asked, or coverage says so."""
-        if slice_.items and progress.missing == len(slice_.items) and not self.request(slice_).control:
+        request = self.request(slice_)
+        hopeless = slice_.items and progress.missing == len(slice_.items)
+        if hopeless and not request.control and not request.may_be_gone:
             progress.status = "gone"
             progress.reason = f"Sentry answered 404 to each of {progress.missing} that it had listed."
         if progress.status == "capped" or (

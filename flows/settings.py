@@ -55,9 +55,12 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How events are read. `overlap_days` are read again each night, because events arrive late."""
+    """How events are read. `overlap_days` are read again each night, because events arrive late. `detail`
+    says which full bodies are read, `detail_requests` how many a run may ask for one by one."""
 
     overlap_days: float = 3
+    detail: Literal["summary", "latest-per-issue", "full"] = "latest-per-issue"
+    detail_requests: int = 5_000
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

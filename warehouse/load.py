@@ -47,35 +47,64 @@ def load(
     together with their parent's. With `clear`, the rows it names go first. `seen_at` is the time that
     history notes for a new state.
     """
+    all_new: set[str] = set()  # tables of which no incoming row was stored: nor are rows of their children
     for table, frame in frames.items():
         fit_table(store, table)
         if clear:
             _clear(store, table, clear)
         parent = next((t for t in frames if t.name == table.parent), None) if table.parent else None
         owners = frames[parent] if parent else frame
-        if len(owners):
-            _replace(store, table, frame, parent or table, owners, seen_at)
+        if parent and parent.name in all_new and not clear:
+            _insert(store, table, frame, seen_at)
+        elif len(owners):
+            _keep_earlier(store, table, owners)
+            if not _delete(store, table, parent or table, owners) and not parent:
+                all_new.add(table.name)
+            _insert(store, table, frame, seen_at)
 
 
-def _replace(
-    store: Store, table: Table, frame: ArrowSource, owner: Table, owners: ArrowSource, seen_at: datetime
-) -> None:
-    """Puts rows in place of those that belong to the same owners: themselves, or their parents."""
+def _delete(store: Store, table: Table, owner: Table, owners: ArrowSource) -> int:
+    """Removes the stored rows that belong to the same owners: themselves, or their parents."""
     same = " and ".join(f"stored.{quote(k)} = owners.{quote(k)}" for k in owner.key)
-    names = ", ".join(quote(c.name) for c in table.all_columns)
-    values = ", ".join(_value(store, table, c.name, c.type) for c in table.all_columns)
     with store.frame("owners", owners):
-        store.connection.execute(f"delete from {table.full_name} as stored using owners where {same}")
+        gone = store.connection.execute(
+            f"delete from {table.full_name} as stored using owners where {same}"
+        ).fetchone()
+    return int(gone[0]) if gone else 0
+
+
+def _keep_earlier(store: Store, table: Table, owners: ArrowSource) -> None:
+    """Puts aside what a null of an incoming row must not replace."""
+    kept = [c.name for c in table.all_columns if c.keep]
+    if kept:
+        columns = ", ".join(map(quote, (*table.key, *kept)))
+        with store.frame("owners", owners):
+            store.connection.execute(
+                f"create or replace temp table earlier as select {columns} from {table.full_name} "
+                f"semi join owners using ({', '.join(map(quote, table.key))})"
+            )
+
+
+def _insert(store: Store, table: Table, frame: ArrowSource, seen_at: datetime) -> None:
     if not len(frame):
         return
+    names = ", ".join(quote(c.name) for c in table.all_columns)
+    values, source = [], "incoming"
+    for column in table.all_columns:
+        value = _value(store, table, column.name, column.type)
+        values.append(f"coalesce({value}, earlier.{quote(column.name)})" if column.keep else value)
+    if any(c.keep for c in table.all_columns):
+        source += f" left join earlier using ({', '.join(map(quote, table.key))})"
     with store.frame("incoming", frame):
         if table.history:
             _keep_history(store, table, seen_at)
-        store.connection.execute(f"insert into {table.full_name} ({names}) select {values} from incoming")
+        store.connection.execute(
+            f"insert into {table.full_name} ({names}) select {', '.join(values)} from {source}"
+        )
 
 
 def _value(store: Store, table: Table, name: str, type_: Type) -> str:
-    column = quote(name)
+    column = f"incoming.{quote(name)}"
     if type_ is Type.JSON:
         # a text that DuckDB's parser refuses (1e400) is kept as a JSON string
         return f"coalesce(try_cast({column} as json), to_json({column}))"

@@ -1,16 +1,20 @@
-"""Error events, one row each, with their tags."""
+"""Error events, one row each, with their tags; full bodies of the latest or of all."""
 
 from datetime import timedelta
 
+from extractors.event_bodies import BODY_IGNORED, BODY_TABLES, EVENT_ID, HAPPENED
 from extractors.stream import Request, Stream, Window
 from warehouse.schema import Column, Parent, Table, Tag, Type
+
+OTHERS = (("event.type", "type"), ("transaction", "generic"))
+"""The latest event of a performance issue is no error: it has a body, but no row among the errors."""
 
 EVENTS = Table(
     "events",
     "One row per error, default or security event.",
     ("event_id",),
     (
-        Column("event_id", Type.VARCHAR, "32 hex digits, given by the SDK.", ("eventID", "id")),
+        Column("event_id", Type.VARCHAR, "32 hex digits, given by the SDK.", EVENT_ID),
         Column("issue_id", Type.VARCHAR, "The issue it belongs to; follows merges.", "groupID"),
         Column("project_id", Type.VARCHAR, "The project.", "projectID"),
         Column("event_type", Type.VARCHAR, "error, default, csp, …", ("event.type", "type")),
@@ -32,16 +36,24 @@ EVENTS = Table(
         Column("user_geo_region", Type.VARCHAR, "User's region (left out by default).", "user/geo/region"),
         Column("user_geo_city", Type.VARCHAR, "User's city (left out by default).", "user/geo/city"),
         Column("user_data", Type.JSON, "What the application added about the user.", "user/data"),
-        Column("date_created", Type.TIMESTAMP, "When it happened (UTC), as the SDK says.", "dateCreated"),
+        Column("date_created", Type.TIMESTAMP, "When it happened (UTC), as the SDK says.", HAPPENED),
         Column(
             "date_received",
             Type.TIMESTAMP,
             "When Sentry got it (UTC); null where only the summary was read.",
             "dateReceived",
+            keep=True,
         ),
         Column("crash_file", Type.JSON, "Crash report attached, if any.", "crashFile"),
-        Column("metadata", Type.JSON, "Type and value of the error, on newer servers.", "metadata"),
+        Column(
+            "metadata",
+            Type.JSON,
+            "Type and value of the error; older servers tell them with full bodies only.",
+            "metadata",
+            keep=True,
+        ),
     ),
+    without=OTHERS,
 )
 
 EVENT_TAGS = Table(
@@ -49,19 +61,35 @@ EVENT_TAGS = Table(
     "One row per event and tag key.",
     ("event_id", "key"),
     (
-        Column("event_id", Type.VARCHAR, "The event.", Parent("eventID")),
+        Column("event_id", Type.VARCHAR, "The event.", Parent(EVENT_ID)),
         Column("project_id", Type.VARCHAR, "The project.", Parent("projectID")),
-        Column("date_created", Type.TIMESTAMP, "When the event happened (UTC).", Parent("dateCreated")),
+        Column("date_created", Type.TIMESTAMP, "When the event happened (UTC).", Parent(HAPPENED)),
         Column("key", Type.VARCHAR, "Tag key; empty where Sentry scrubbed it.", "key", default=""),
         Column("value", Type.VARCHAR, "Tag value.", "value"),
     ),
     each="tags",
     parent="events",
+    without=OTHERS,
+)
+
+SUMMARY_IGNORED = ("tags/query", "user/geo/subdivision", "user/geo/country_name")
+BODY_PERSONAL = (
+    ("entries", "entries"),
+    ("contexts", "contexts"),
+    ("context", "extra"),
+    ("occurrence", "extra"),
+    ("errors", "extra"),
+    ("_meta", "extra"),
+    ("userReport", "user"),
+    ("release/authors", "member"),
+    ("release/lastCommit", "member"),
+    ("release/lastDeploy", "member"),
+    ("release/owner", "member"),
 )
 
 STREAM = Stream(
     name="events",
-    about="Summaries of all error events with their tags.",
+    about="Summaries of all error events with their tags; full bodies of the latest, or of all.",
     source="GET /api/0/projects/{org}/{project}/events/ (facts §4.2)",
     scope="project",
     scopes=("project:read",),
@@ -82,7 +110,31 @@ STREAM = Stream(
             window=Window(overlap=timedelta(days=3)),
             newest_first="dateCreated",
             tables=(EVENTS, EVENT_TAGS),
-            ignored=("tags/query", "user/geo/subdivision", "user/geo/country_name"),
+            ignored=SUMMARY_IGNORED,
+        ),
+        Request(
+            name="latest",
+            path="/organizations/{organization}/issues/{item}/events/latest/",
+            paging=None,
+            worklist="events_latest",
+            detail="latest-per-issue",
+            may_be_gone=True,  # issues stay longer than their events
+            tables=(EVENTS, EVENT_TAGS, *BODY_TABLES),
+            ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
+            personal=BODY_PERSONAL,
+        ),
+        # besides the summaries, which tell what is complete, at a tenth of the requests
+        Request(
+            name="full",
+            path="/projects/{organization}/{project}/events/",
+            parameters=(("full", "1"), ("start", "{start}"), ("end", "{end}")),  # newer servers want the 1
+            page_size=25,  # newer servers give 10; older ones would send 100 bodies of any size
+            detail="full",
+            window=Window(overlap=timedelta(days=3)),
+            newest_first="dateCreated",
+            tables=(EVENTS, EVENT_TAGS, *BODY_TABLES),
+            ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
+            personal=BODY_PERSONAL,
         ),
     ),
 )
