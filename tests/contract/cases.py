@@ -14,7 +14,7 @@ from extractors.stream import Request, Stream, all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
 from transforms.frames import Batch, polars_schema
 from transforms.reader import Reader, make_reader
-from transforms.shape import Items, Node, build_tree
+from transforms.shape import places
 from warehouse.schema import Table
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
@@ -50,27 +50,47 @@ class Case:
         """The bodies as a fresh reader gives them."""
         return self.reader().read(list(bodies), CONTEXT | context)
 
-    def tree(self) -> Node:
-        """All payload places that the request's tables use or leave out by name."""
-        return build_tree(self.request.tables, self.request.ignored, frozenset())
-
     def payloads(self) -> list[Path]:
-        """`<name>.json`, and `<name>.<variant>.json` for other shapes of the same answer."""
-        return [
-            p
-            for p in (PAYLOADS / f"{self.name}.json", *sorted(PAYLOADS.glob(f"{self.name}.*.json")))
-            if p.exists()
-        ]
+        """`<name>.json`, and `<name>.<variant>.json` for other shapes of the same answer; where there are
+        none, those of another request that gets the same answers."""
+        for name in (self.name, *(c.name for c in CASES if c.request.path == self.request.path)):
+            own = PAYLOADS / f"{name}.json"
+            if own.exists():
+                return [own, *sorted(PAYLOADS.glob(f"{name}.*.json"))]
+        return []
 
     def bodies(self) -> list[bytes]:
         """Its payloads as the reader is given them."""
-        return [as_page(self, p.read_bytes()) for p in self.payloads()]
+        return [as_page(self, json.loads(p.read_bytes())) for p in self.payloads()]
+
+    def records(self) -> list[Any]:
+        """The records of its payloads, where it answers with records."""
+        return [record for body in self.bodies() for record in json.loads(body)]
+
+    def stored(self, records: Iterable[Any]) -> list[Any]:
+        """Those of the records that make rows of the root table."""
+        without = self.request.tables[0].without
+        if without is None:
+            return list(records)
+        paths, values = places(without[0]), without[1]
+        return [r for r in records if first_at(r, paths) not in values]
 
 
-def as_page(case: Case, body: bytes) -> bytes:
-    """An answer about one thing becomes a list of one record, as it does on its way to the archive."""
-    single = case.request.shape == "records" and isinstance(json.loads(body), dict)
-    return b"[" + body + b"]" if single else body
+def as_page(case: Case, answer: Any) -> bytes:
+    """An answer as servers write it; one about one thing is a list of one record, as in the archive."""
+    single = case.request.shape == "records" and isinstance(answer, dict)
+    return json.dumps([answer] if single else answer, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def first_at(record: Any, paths: Iterable[str]) -> Any:
+    """The first value that is not null of several places."""
+    for path in paths:
+        value = record
+        for key in path.split("/"):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            return value
+    return None
 
 
 CASES = [
@@ -97,17 +117,3 @@ def check_frames(case: Case, batch: Batch) -> None:
         keys = frame.select(list(table.key))
         assert keys.null_count().sum_horizontal().sum() == 0, f"{table.name}: a key is null"
         assert not keys.is_duplicated().any(), f"{table.name}: a key stands twice"
-
-
-def declared_paths(node: Node | Items | str, value: object, path: str = "") -> set[str]:
-    """Paths of what stands in `value`, down to the places that the tree names."""
-    if isinstance(node, Items) and isinstance(value, list):
-        return {found for element in value for found in declared_paths(node.item, element, path)} | {path}
-    if isinstance(node, Node) and isinstance(value, dict):
-        below = {
-            found
-            for key, sub in value.items()
-            for found in declared_paths(node.fields.get(key, "unknown"), sub, f"{path}/{key}".strip("/"))
-        }
-        return below | {path}
-    return {path}
