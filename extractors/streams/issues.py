@@ -284,14 +284,22 @@ STREAM = Stream(
             ignored=(*OWN_PAGE, *_unused(ISSUES)),
         ),
         Request(
+            name="unknown",
+            path=DETAIL_PATH,
+            paging=None,
+            worklist="issues_unknown",
+            control="issues",
+            tables=(ISSUES, ISSUE_DETAILS, ISSUE_ACTIVITY),
+            ignored=OWN_PAGE,
+        ),
+        Request(
             name="vanished",
             path=DETAIL_PATH,
             paging=None,
             worklist="issues_vanished",
             control="issues",
-            # not the row of `issues`: figures of an issue beyond retention are empty on its own page
-            tables=(ISSUE_DETAILS, ISSUE_ACTIVITY),
-            ignored=(*OWN_PAGE, *_unused(ISSUES)),
+            tables=(ISSUES, ISSUE_DETAILS, ISSUE_ACTIVITY),
+            ignored=OWN_PAGE,
         ),
     ),
 )

@@ -68,6 +68,16 @@ STREAM = Stream(
                 coarse=(timedelta(days=30), timedelta(days=1), timedelta(days=365)),
             ),
             tables=(OUTCOMES,),
+            # a sum over categories means nothing, but it must be the same either way
+            totals=(
+                ("field", "sum(quantity)"),
+                ("groupBy", "category"),
+                ("project", "{project_id}"),
+                ("start", "{start}"),
+                ("end", "{end}"),
+                ("interval", "{interval}"),
+            ),
+            totals_column="quantity",
         ),
     ),
 )
