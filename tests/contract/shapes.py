@@ -193,7 +193,7 @@ def _nested(depth: int) -> Any:
 
 
 NASTY = (*GOOD_TIMES, *BAD_TIMES, *TEXTS, *NUMBERS, *OTHERS, _nested(60))
-UNKNOWN_KEYS = ("brandNew", "émoji🎉", "with space", "CamelCase", "x" * 300)
+UNKNOWN_KEYS = ("brandNew", "émoji🎉", "with space", "nul\u0000", 'quo"te', "back\\slash", "x" * 300)
 NO_RECORDS = (None, 5, "text", [], [[]], True, 2**70)
 ABSENT = object()
 
