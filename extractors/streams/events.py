@@ -23,10 +23,10 @@ EVENTS = Table(
         Column("location", Type.VARCHAR, "File it happened in.", "location"),
         Column("culprit", Type.VARCHAR, "Function or transaction it happened in.", "culprit"),
         Column("platform", Type.VARCHAR, "Platform of the SDK.", "platform"),
-        Column("level", Type.VARCHAR, "Severity, from the tag.", Tag("level")),
-        Column("environment", Type.VARCHAR, "Environment, from the tag.", Tag("environment")),
-        Column("release", Type.VARCHAR, "Version of the release, from the tag.", Tag("release")),
-        Column("transaction", Type.VARCHAR, "Transaction, from the tag.", Tag("transaction")),
+        Column("level", Type.VARCHAR, "Severity, from the tag.", Tag("level"), keep=True),
+        Column("environment", Type.VARCHAR, "Environment, from the tag.", Tag("environment"), keep=True),
+        Column("release", Type.VARCHAR, "Version of the release, from the tag.", Tag("release"), keep=True),
+        Column("transaction", Type.VARCHAR, "Transaction, from the tag.", Tag("transaction"), keep=True),
         Column("user_id", Type.VARCHAR, "User as the application names them.", "user/id"),
         Column("user_email", Type.VARCHAR, "User's e-mail address (hashed by default).", "user/email"),
         Column("user_username", Type.VARCHAR, "User's login name (hashed by default).", "user/username"),
@@ -119,10 +119,11 @@ STREAM = Stream(
             worklist="events_latest",
             detail="latest-per-issue",
             may_be_gone=True,  # issues stay longer than their events
-            tables=(EVENTS, EVENT_TAGS, *BODY_TABLES),
+            tables=(EVENTS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
             personal=BODY_PERSONAL,
         ),
+        # bodies fill no event_tags: Sentry may scrub a tag's key there that the summary shows
         # besides the summaries, which tell what is complete, at a tenth of the requests
         Request(
             name="full",
@@ -132,7 +133,7 @@ STREAM = Stream(
             detail="full",
             window=Window(overlap=timedelta(days=3)),
             newest_first="dateCreated",
-            tables=(EVENTS, EVENT_TAGS, *BODY_TABLES),
+            tables=(EVENTS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
             personal=BODY_PERSONAL,
         ),
