@@ -49,9 +49,9 @@ class Request:
     load          "upsert" by key · "replace" rows of the same scope and intervals make way for the new ones
     ignored       payload fields left out on purpose, by path
     newest_first  field that only falls from page to page, so that a page ending before the window's
-                  start is the last one wanted (older servers ignore start and end of project events: facts §4.2)
+                  start is the last wanted (older servers ignore start and end of project events)
     personal      (path, kind) of personal fields of this request alone, besides the stream's
-    worklist      name of a file in warehouse/worklists: the ids to put in {item} of the path, one request each
+    worklist      name of a file in warehouse/worklists: ids for {item} in the path, one request each
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
                   this names the table whose rows are marked so; "" = a 404 says nothing
     detail        value of the setting `<stream>.detail` under which it is asked; "" = always

@@ -32,7 +32,7 @@ LOSSES: tuple[tuple[str, dict[str, Any], str], ...] = (
 
 
 @pytest.mark.parametrize("when", ["first", "later"])
-@pytest.mark.parametrize(("what", "how", "table"), LOSSES, ids=lambda v: str(v))
+@pytest.mark.parametrize(("what", "how", "table"), LOSSES, ids=str)
 def test_a_loss_is_healed_or_named(
     start: Start, tmp_path: Path, what: str, how: dict[str, Any], table: str, when: str
 ) -> None:
