@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from transforms.conform import REJECT_VALUE_CHARACTERS
 from transforms.frames import Batch, Drift, Reject, build_frame
-from transforms.records import REJECT_VALUE_CHARACTERS, Unreadable, repair
+from transforms.repair import Unreadable, repair
 from transforms.shape import json_type
 from warehouse.schema import Column, Context, Table, Type
 
@@ -144,7 +146,8 @@ def fit(value: Any, type_: Type) -> tuple[Any, bool]:
         whole = number and value == int(value) and -(2**63) <= value < 2**63
         return (int(value), True) if whole else (None, False)
     if type_ is Type.DOUBLE:
-        return (float(value), True) if number else (None, False)
+        holds = number and abs(value) <= sys.float_info.max
+        return (float(value), True) if holds else (None, False)
     if type_ is Type.BOOLEAN:
         truth = value in (0, 1) if number else isinstance(value, bool)
         return (bool(value), True) if truth else (None, False)

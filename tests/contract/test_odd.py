@@ -211,7 +211,7 @@ def _break(data: st.DataObject, value: Any) -> None:
 
 
 @SERIES
-@pytest.mark.parametrize("number", [2**63, 2**70, -(2**63) - 1, 1.5, 1e300])
+@pytest.mark.parametrize("number", [2**63, 2**70, -(2**63) - 1, 1.5, 1e300, 10**400])
 def test_numbers_that_fit_no_column_are_told(case: Case, number: float) -> None:
     answer = json.loads(case.bodies()[0])
     measure = next(iter(answer["groups"][0]["series"]))
@@ -248,6 +248,18 @@ def test_odd_answers_of_discover_are_stored_and_told(case: Case) -> None:
 
 def _is_answer(answer: Any) -> bool:
     return isinstance(answer.get("data"), list) and all(isinstance(row, dict) for row in answer["data"])
+
+
+@DISCOVER
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**70])
+def test_huge_numbers_cost_no_row(case: Case, number: int) -> None:
+    answer = json.loads(case.bodies()[0])
+    for row in answer["data"]:
+        row.update({name: number for name in row if "(" in name})
+    batch = case.read([as_json(answer)])
+    check_frames(case, batch)
+    assert batch.frames.popitem()[1].height == len(answer["data"])
+    assert batch.rejects
 
 
 @DISCOVER
