@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
+import click
 from prefect import State, Task, flow, task
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
@@ -24,6 +25,7 @@ from extractors.errors import SentryError
 from extractors.plan import Slice
 from extractors.stream import all_streams
 from flows.artifacts import Artifacts, show_report
+from flows.orchestration import PrefectUnreachable
 from flows.pipeline import Result
 from flows.pipeline import export as export_plain
 from flows.replay import replay as replay_plain
@@ -222,7 +224,7 @@ def export_orchestrated(
     if given.error:
         raise given.error
     if given.result is None:
-        raise UsageError(f"Prefect did not let the flow run: {state.message}")
+        raise PrefectUnreachable(f"Prefect did not let the flow run: {state.message}")
     return given.result
 
 
@@ -235,6 +237,8 @@ def _perform(
 ) -> State[Any]:
     """Runs the pipeline as tasks of the current flow run; returns the state the run deserves."""
     given = _given.get()
+    if given:
+        click.echo(f"Shown at {flow_run.ui_url}", err=True)
     try:
         settings = given.settings if given else settings_of()
         with Artifacts(given.observer if given else None) as artifacts:
@@ -246,6 +250,10 @@ def _perform(
         if given:
             given.error = error
         return Failed(message=str(error))
+    except Exception as error:
+        if given:
+            given.error = error
+        raise
     if given:
         given.result = result
     return conclude(result)

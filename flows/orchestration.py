@@ -38,7 +38,7 @@ LOCAL_API = "http://127.0.0.1:4200/api"
 
 
 class PrefectUnreachable(Exception):
-    """A Prefect server is configured and does not answer."""
+    """A Prefect server is configured and does not answer, or lets nothing run."""
 
 
 def prepare_environment() -> None:
@@ -138,6 +138,7 @@ def export(
     check_api(api)
     prepare_environment()
     use_api(api)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the bars say it
     from flows.nightly import export_orchestrated
 
     return export_orchestrated(settings, observer, command=command, since=since, until=until)

@@ -28,7 +28,7 @@ select
     sum(requests)::bigint as requests,
     sum(rows)::bigint as records,
     sum(bytes)::bigint as bytes,
-    round(sum(epoch(finished_at - started_at)), 1) as seconds,
+    round(sum(epoch(finished_at - started_at)) filter (request <> 'audit'), 1) as seconds,
     strftime(max(window_end), '%Y-%m-%d %H:%M') as up_to
 from meta.coverage
 where run_id = {run_id}
@@ -117,6 +117,8 @@ def _streams(report: Report) -> str:
     """Streams by the time spent on them, the slowest first."""
     totals: dict[str, list[float]] = {}
     for row in report.coverage:
+        if row["request"] == "audit":  # days that were compared, not asked for
+            continue
         total = totals.setdefault(row["stream"], [0, 0, 0, 0])
         for i, name in enumerate(("slices", "requests", "records", "seconds")):
             total[i] += row[name] or 0
