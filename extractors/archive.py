@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,17 @@ class Archive:
         """Paths of all whole files below the folder, sorted."""
         found = (p.relative_to(self.folder) for p in self.folder.glob("*/*/*.parquet"))
         yield from sorted(map(str, found))
+
+    def remove_strays(self, run_id: str, committed: Container[str]) -> list[str]:
+        """Removes what a run that was cut off wrote and did not commit, half files too; returns the paths."""
+        strays = [
+            path
+            for path in self.folder.glob(f"*/{escape(run_id)}/*")
+            if str(path.relative_to(self.folder)) not in committed
+        ]
+        for path in strays:
+            path.unlink(missing_ok=True)
+        return sorted(str(path.relative_to(self.folder)) for path in strays)
 
     def remove(self, relative: str) -> None:
         """Removes a file; missing is fine."""

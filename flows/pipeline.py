@@ -6,11 +6,12 @@ import logging
 import threading
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,12 @@ def _run(
     found = find_organizations(client, settings.organizations)
     clock = Clock(found[0].answer.date.astimezone(UTC) - datetime.now(UTC))
     now = clock.now()
-    opened = state.take_up(store, now, command)
+    organizations = {f.organization.organization_id: f.organization for f in found}
+    asks = asked_for(settings, organizations, since, until)
+    archive = Archive(settings.home_path / "raw")
+    for cut_off, committed in state.open_runs(store).items():
+        archive.remove_strays(cut_off, committed)
+    opened = state.take_up(store, now, command, asks)
     as_of = opened.as_of if opened else (until or now - timedelta(minutes=settings.lag_minutes))
     as_of = as_of.replace(microsecond=0)
     run = Run(
@@ -195,14 +201,14 @@ def _run(
         clock=clock,
         client=client,
         store=store,
-        archive=Archive(settings.home_path / "raw"),
+        archive=archive,
         privacy=Privacy(
             Policy(users=settings.privacy, members=settings.privacy_members),
             load_key(settings.home_path, settings.privacy_key or None),
         ),
         streams=chosen_streams(settings),
         queries=discover_queries(settings),
-        organizations={f.organization.organization_id: f.organization for f in found},
+        organizations=organizations,
         observer=observer,
         retries=settings.retries,
         workers=workers,
@@ -219,6 +225,7 @@ def _run(
                 "as_of": as_of,
                 "started_at": now,
             },
+            asks,
         )
     _make_tables(run)
     _foundation(run, found)
@@ -232,6 +239,24 @@ def _run(
     follow_up(run, settings)
     _finish(run, result, settings.home_path / "published" / "sentry.duckdb")
     return result
+
+
+def asked_for(
+    settings: Settings, organizations: Iterable[str], since: datetime | None, until: datetime | None
+) -> str:
+    """A digest of what a run with these settings asks for: one that was cut off is taken up by its like."""
+    asked = (
+        version(),
+        settings.url,
+        sorted(organizations),
+        sorted(settings.projects),
+        list(chosen_streams(settings)),
+        discover_queries(settings),
+        settings.events,
+        since,
+        until,
+    )
+    return blake2b(repr(asked).encode(), digest_size=8).hexdigest()
 
 
 GRACE_SECONDS = 1.5

@@ -23,10 +23,15 @@ class OpenRun:
     as_of: datetime
 
 
-def begin_run(store: Store, row: dict[str, Any]) -> None:
-    """Writes a new run, status running."""
+ASKS = "asks of "
+"""Before a run's id, the name under which `meta.settings` keeps what an open run was to ask for."""
+
+
+def begin_run(store: Store, row: dict[str, Any], asks: str = "") -> None:
+    """Writes a new run, status running. `asks` names what it is to ask for."""
     with store.transaction():
         store.put(RUNS, [{**row, "status": "running"}])
+        store.put(SETTINGS, [{"name": ASKS + row["run_id"], "value": asks}])
 
 
 def end_run(store: Store, run_id: str, **values: Any) -> None:
@@ -34,19 +39,39 @@ def end_run(store: Store, run_id: str, **values: Any) -> None:
     names = ", ".join(f"{name} = ?" for name in values)
     with store.transaction() as connection:
         connection.execute(f"update meta.runs set {names} where run_id = ?", [*values.values(), run_id])
+        connection.execute("delete from meta.settings where name = ?", [ASKS + run_id])
 
 
-def take_up(store: Store, now: datetime, command: str) -> OpenRun | None:
-    """The run to go on with, if the last one was cut off lately; older ones are closed as failed."""
+def take_up(store: Store, now: datetime, command: str, asks: str = "") -> OpenRun | None:
+    """The run to go on with: the last of this command, if it was cut off lately and asked for the same.
+
+    Earlier ones are closed as failed, those of other commands when they are too old to go on.
+    """
     rows = store.rows(
-        "select run_id, as_of, started_at from meta.runs where status = 'running' and command = ? "
-        "order by started_at",
-        [command],
+        "select run_id, as_of, started_at, command, value from meta.runs "
+        "left join meta.settings on name = ? || run_id where status = 'running' order by started_at desc",
+        [ASKS],
     )
-    found = rows.pop() if rows and now - rows[-1][2] < RESUME_WITHIN else None
-    for run_id, *_ in rows:
+    found = None
+    for run_id, as_of, started_at, its_command, its_asks in rows:
+        recent = now - started_at < RESUME_WITHIN
+        if its_command != command and recent:
+            continue
+        if found is None and its_command == command and recent and its_asks in (asks, None):
+            found = OpenRun(run_id, as_of)
+            continue
         end_run(store, run_id, status="failed", finished_at=now, note="cut off; a later run covers it")
-    return OpenRun(found[0], found[1]) if found else None
+    return found
+
+
+def open_runs(store: Store) -> dict[str, set[str]]:
+    """Runs that did not end → the archive files that they committed; others of theirs count for nothing."""
+    files: dict[str, set[str]] = {}
+    for run_id, file in store.rows(
+        "select run_id, file from meta.runs left join meta.archive using (run_id) where status = 'running'"
+    ):
+        files.setdefault(run_id, set()).update([file] if file else [])
+    return files
 
 
 def watermarks(store: Store) -> dict[tuple[str, str, str, str], datetime]:
