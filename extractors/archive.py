@@ -52,7 +52,8 @@ class Archive:
         first = pages[0]
         relative = Path(first.stream, first.run_id, f"{first.slice_id}-{number:04d}.parquet")
         target = self.folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.folder, self.folder / first.stream, target.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         frame = pl.DataFrame([asdict(page) for page in pages], schema=_schema(), orient="row")
         partial = target.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

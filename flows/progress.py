@@ -93,9 +93,7 @@ class Lines(Progress):
     def show(self, stream: str, counts: Counts) -> None:
         complete = counts.planned and counts.done == counts.planned
         now = time.monotonic()
-        if not complete and now - self._shown.get(stream, 0.0) < LINE_SECONDS:
-            return
-        if not complete and not counts.done and not counts.requests:
+        if not complete and now - self._shown.setdefault(stream, now) < LINE_SECONDS:
             return
         self._shown[stream] = now
         line = (

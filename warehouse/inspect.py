@@ -44,6 +44,7 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
         )
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
     connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     connection.execute(f"use {CATALOG}")
     return connection
@@ -106,6 +107,7 @@ def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
         return connect_published(home), False
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
     try:
         connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     except duckdb.Error:

@@ -90,6 +90,7 @@ def _build(folder: Path) -> dict[str, Any]:
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         connection.execute("begin")

@@ -184,6 +184,7 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute(f"set memory_limit = {literal(memory_limit)}")
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
     connection.execute(f"set temp_directory = {literal(str(path.parent / 'tmp'))}")
     old = os.umask(0o177)
     try:

@@ -249,7 +249,7 @@ class Sessions:
                 bad = 0
                 if rand() < 0.5:
                     for status, odds in ((1, 0.03), (2, 0.008), (3, 0.004), (4, 0.005)):
-                        number = int(count * odds * 2 + rand() * 0.6)
+                        number = int(count * odds * 2 + rand())  # by chance where the share is below one
                         number = min(number, count - bad)
                         if number:
                             series.figures[at + status] += number
