@@ -130,23 +130,26 @@ def context_line(context: pl.Series, line_no: pl.Series) -> tuple[pl.Series]:
     import polars as pl
 
     text, line, at = pl.col("text"), pl.col("line"), pl.col("at")
-    frame = pl.DataFrame({"text": context, "line": line_no})
-    if frame["text"].null_count() + frame["line"].null_count() >= 2 * frame.height:
-        return (pl.repeat(None, frame.height, dtype=pl.String(), eager=True),)
+    if context.null_count() == len(context) or line_no.null_count() == len(line_no):
+        return (pl.Series([None], dtype=pl.String).new_from_index(0, len(context)),)
     own, following = (
-        pl.concat_str(pl.lit(before), number.cast(pl.String()), pl.lit(',"'))
+        pl.concat_str(pl.lit(before), number.cast(pl.String), pl.lit(',"'))
         for before, number in (("[", line), ("],[", line + 1))
     )
+    here, end = pl.col("here"), pl.col("end")
     found = (
-        frame.with_columns(own=own)
+        pl.DataFrame({"text": context, "line": line_no})
+        .lazy()
+        .with_columns(own=own)
         .with_columns(at=text.str.find(pl.col("own"), literal=True))
         .with_columns(here=text.cast(pl.Binary).bin.slice(at + pl.col("own").str.len_bytes()))
-        .with_columns(end=pl.col("here").cast(pl.String()).str.find(following, literal=True))
+        .with_columns(end=here.cast(pl.String).str.find(following, literal=True))
         .select(
-            pl.when(pl.col("end").is_null())
-            .then(pl.col("here").cast(pl.String()).str.strip_suffix('"]]'))
-            .otherwise(pl.col("here").bin.slice(0, pl.col("end") - 1).cast(pl.String()))
+            pl.when(end.is_null())
+            .then(here.cast(pl.String).str.strip_suffix('"]]'))
+            .otherwise(here.bin.slice(0, end - 1).cast(pl.String))
         )
+        .collect()
         .to_series()
     )
     escaped = found.str.contains('[\\\\"]').fill_null(value=False)
@@ -158,7 +161,7 @@ def context_line(context: pl.Series, line_no: pl.Series) -> tuple[pl.Series]:
             texts.append(msgspec.json.decode(b'"' + quoted.encode() + b'"', type=str))
         except msgspec.DecodeError:
             texts.append(None)  # lines that are not numbered one by one
-    return (found.scatter(escaped.arg_true(), pl.Series(texts, dtype=pl.String())),)
+    return (found.scatter(escaped.arg_true(), pl.Series(texts, dtype=pl.String)),)
 
 
 SOURCE = (("context", Type.JSON), ("lineNo", Type.BIGINT))

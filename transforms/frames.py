@@ -10,17 +10,18 @@ import polars as pl
 
 from warehouse.schema import Column, Table, Type
 
-POLARS = {
-    Type.VARCHAR: pl.String(),
-    Type.BIGINT: pl.Int64(),
-    Type.DOUBLE: pl.Float64(),
-    Type.BOOLEAN: pl.Boolean(),
+POLARS: dict[Type, Any] = {
+    Type.VARCHAR: pl.String,
+    Type.BIGINT: pl.Int64,
+    Type.DOUBLE: pl.Float64,
+    Type.BOOLEAN: pl.Boolean,
     Type.TIMESTAMP: pl.Datetime("us"),
-    Type.JSON: pl.String(),
+    Type.JSON: pl.String,
 }
 
 
-FIRST_YEAR, LAST_YEAR = 1, 9999
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""First and last microsecond of the years 1 to 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,10 @@ def _within_range(times: pl.Series) -> pl.Series:
     """Times of the years 1 to 9999; others are null: neither Python nor most clients can hold them."""
     if times.is_empty() or times.null_count() == len(times):
         return times
-    low, high = times.dt.year().min(), times.dt.year().max()
-    if low >= FIRST_YEAR and high <= LAST_YEAR:  # type: ignore[operator]
+    numbers = times.to_physical()
+    if numbers.min() >= EARLIEST and numbers.max() <= LATEST:  # type: ignore[operator]
         return times
-    return times.set(~times.dt.year().is_between(FIRST_YEAR, LAST_YEAR), None)
+    return times.set(~numbers.is_between(EARLIEST, LATEST), None)
 
 
 def parse_epochs(numbers: pl.Series) -> pl.Series:
@@ -131,7 +132,10 @@ def _all_null(values: Sequence[Any]) -> bool:
 
 def nothing(length: int, type_: Type) -> pl.Series:
     """So many nulls."""
-    return pl.Series([None], dtype=POLARS[type_]).new_from_index(0, length)
+    return _NULLS[type_].new_from_index(0, length)
+
+
+_NULLS = {type_: pl.Series([None], dtype=dtype) for type_, dtype in POLARS.items()}
 
 
 def _times(values: Sequence[Any]) -> pl.Series:
@@ -139,13 +143,13 @@ def _times(values: Sequence[Any]) -> pl.Series:
     first = next(v for v in values if v is not None)
     try:
         if isinstance(first, str):
-            return parse_times(pl.Series(values, dtype=pl.String()))
+            return parse_times(pl.Series(values, dtype=pl.String))
         if isinstance(first, int | float):
-            return parse_epochs(pl.Series(values, dtype=pl.Float64()))
+            return parse_epochs(pl.Series(values, dtype=pl.Float64))
         return pl.Series(values, dtype=pl.Datetime("us"))
     except TypeError:
         texts = [v if v is None or isinstance(v, str) else repr(v) for v in values]
-        return parse_times(pl.Series(texts, dtype=pl.String()))
+        return parse_times(pl.Series(texts, dtype=pl.String))
 
 
 def build_frame(

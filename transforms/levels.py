@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, cast
 
 import polars as pl
 from msgspec import Raw
+from msgspec.structs import astuple
 
 from transforms.conform import MISFIT, REJECT_VALUE_CHARACTERS, Misfits, conform, new_fields
-from transforms.frames import Reject, build_series, nothing
+from transforms.frames import POLARS, Reject, build_series, nothing
 from transforms.shape import (
     NULL,
+    REST,
     Items,
     Named,
     Node,
@@ -38,7 +40,7 @@ from warehouse.schema import (
     Up,
 )
 
-INDEX = pl.UInt32()
+INDEX = pl.UInt32
 Unread = Callable[["Level", str, list[int], Sequence[Any]], None]
 """Takes note of values that are no times: level, path, their indices, all values."""
 
@@ -64,10 +66,11 @@ class Level:
         self.wholes: Sequence[Any] = elements
         self._position = position
         self._series: dict[tuple[Place, str, Type], pl.Series] = {}
+        self._constants: dict[tuple[Type, Any], pl.Series] = {}
         self._made: dict[tuple[Any, ...], tuple[pl.Series, ...]] = {}
         self.root: pl.Series | None = None
         if above is not None and owner is not None:
-            self.root = owner if above.root is None else above.root.gather(owner)
+            self.root = owner if above.root is None else above.root[owner]
 
     def __len__(self) -> int:
         return len(self.elements)
@@ -76,7 +79,7 @@ class Level:
     def position(self) -> pl.Series:
         """Each element's place in its list, from 0."""
         if self._position is None:
-            self._position = pl.int_range(len(self), dtype=pl.Int64(), eager=True)
+            self._position = pl.int_range(len(self), dtype=pl.Int64, eager=True)
         return self._position
 
     def series(self, column: Column, at: Place) -> pl.Series:
@@ -90,19 +93,31 @@ class Level:
             self._series[key] = self._read(column, at)
         return self._series[key]
 
-    def _from_record(self, column: Column, path: Place) -> pl.Series:
+    def constant(self, type_: Type, value: Any) -> pl.Series:
+        """The same value for each element."""
+        level = self.record_level
+        if (type_, value) not in level._constants:
+            level._constants[type_, value] = pl.Series([value], dtype=POLARS[type_])
+        return level._constants[type_, value].new_from_index(0, len(self))
+
+    @property
+    def record_level(self) -> Level:
+        """The level of the records."""
         level = self
         while level.above is not None:
             level = level.above
-        found = level.series(column, path)
-        return found if self.root is None else found.gather(self.root)
+        return level
+
+    def _from_record(self, column: Column, path: Place) -> pl.Series:
+        found = self.record_level.series(column, path)
+        return found if self.root is None else found[self.root]
 
     def _from_above(self, column: Column, at: Up) -> pl.Series:
         level, owner = self, None
         for _ in range(at.levels):
-            owner = level.owner if owner is None else cast(pl.Series, level.owner).gather(owner)
+            owner = level.owner if owner is None else cast(pl.Series, level.owner)[owner]
             level = cast(Level, level.above)
-        return level.series(column, at.at).gather(cast(pl.Series, owner))
+        return level.series(column, at.at)[cast(pl.Series, owner)]
 
     def _read(self, column: Column, at: Place) -> pl.Series:
         if at == POSITION:
@@ -138,21 +153,25 @@ class Level:
         return series
 
 
-def json_series(values: Sequence[Raw | None]) -> pl.Series:
+def json_series(values: Sequence[Raw]) -> pl.Series:
     """JSON texts; null and missing are null."""
-    if all(v is NULL for v in values):
-        return nothing(len(values), Type.JSON)
-    texts = pl.Series([None if v is NULL or v is None else bytes(v) for v in values], dtype=pl.Binary())
-    found = texts.cast(pl.String())
-    return found.set(found == "null", None)
+    texts = list(map(bytes, values))
+    nulls = texts.count(b"null")
+    if nulls == len(texts):
+        return nothing(len(texts), Type.JSON)
+    found = pl.Series([None if t == b"null" else t for t in texts] if nulls else texts, dtype=pl.Binary)
+    try:
+        return found.cast(pl.String)
+    except pl.exceptions.PolarsError:  # bytes that are no UTF-8
+        return pl.Series([None if t == b"null" else t.decode("utf-8", "replace") for t in texts])
 
 
 def id_series(values: Sequence[Any]) -> pl.Series:
     """Ids as texts, whether they came as text or number."""
     try:
-        return pl.Series(values, dtype=pl.String())
+        return pl.Series(values, dtype=pl.String)
     except TypeError:
-        return pl.Series([v if v is None else str(v) for v in values], dtype=pl.String())
+        return pl.Series([v if v is None else str(v) for v in values], dtype=pl.String)
 
 
 class Levels:
@@ -163,6 +182,7 @@ class Levels:
         self._names = names
         self._misfits = misfits
         self._below: dict[tuple[int, str], Level] = {}
+        self._by_type: dict[tuple[int, str], dict[Any, _Found]] = {}
 
     def _note_times(self, level: Level, path: str, bad: list[int], values: Sequence[Any]) -> None:
         """Values that are no times."""
@@ -194,21 +214,22 @@ class Levels:
         lists = walker.values("/".join(map(escape, path)))
         below = walker.below(path)
         if kind == "tag":
-            return _of_type(cast(Variants, below), tag, lists, level)
+            key = (id(level), "/".join(path))
+            if key not in self._by_type:
+                self._by_type[key] = _group(lists)
+            return _of_type(cast(Variants, below), tag, self._by_type[key], level)
         if kind == "named":
             return self._named(cast(Named, below), lists, level, "/".join(path))
-        counts = pl.Series([len(v) if v else 0 for v in lists], dtype=INDEX)
+        counts = [len(v) if v else 0 for v in lists]
         elements = list(chain.from_iterable(filter(None, lists)))
-        owner = pl.int_range(len(lists), dtype=INDEX, eager=True).repeat_by(counts).explode()
-        position = pl.select(pl.int_ranges(pl.lit(0), counts.cast(pl.Int64()))).to_series().explode()
-        if not elements:
-            owner, position = pl.Series(dtype=INDEX), pl.Series(dtype=pl.Int64())
+        owner = pl.Series(list(chain.from_iterable(map(repeat, range(len(lists)), counts))), dtype=INDEX)
+        position = pl.Series(list(chain.from_iterable(map(range, counts))), dtype=pl.Int64)
         made = Level(cast(Items, below).item, elements, level, owner, position)
         if level.by_type:
             made._position = _numbered_on(level, made)
         return made
 
-    def _named(self, below: Named, objects: list[Any], above: Level, path: str) -> Level:
+    def _named(self, below: Named, objects: Sequence[Any], above: Level, path: str) -> Level:
         wholes, names, owners = [], [], []
         for index, found in enumerate(objects):
             if found:
@@ -231,23 +252,36 @@ class Levels:
         return conform(node, raw, path, self._misfits, kept=node.open) or node.struct()
 
 
-def _of_type(variants: Variants, tag: str, lists: list[Any], above: Level) -> Level:
-    """The elements of one type, or of all types that no other path names."""
-    wanted = (
-        {s for s, t in variants.tags.items() if (t is None or t in variants.learnt)} if tag == "*" else ()
-    )
-    item = variants.node(None if tag == "*" else tag)
-    elements, owners, positions = [], [], []
+_Found = tuple[list[Any], list[int], list[int]]
+"""Elements, their owners, their places."""
+
+
+def _group(lists: Sequence[Any]) -> dict[Any, _Found]:
+    """Elements of lists by their struct."""
+    groups: dict[Any, _Found] = {}
     for index, found in enumerate(lists):
         for position, element in enumerate(found or ()):
-            struct = element.__class__
-            if struct in wanted if wanted else variants.tags[struct] == tag:
-                elements.append(element)
-                owners.append(index)
-                positions.append(position)
-    level = Level(
-        item, elements, above, pl.Series(owners, dtype=INDEX), pl.Series(positions, dtype=pl.Int64())
-    )
+            group = groups.get(element.__class__)
+            if group is None:
+                group = groups[element.__class__] = ([], [], [])
+            group[0].append(element)
+            group[1].append(index)
+            group[2].append(position)
+    return groups
+
+
+def _of_type(variants: Variants, tag: str, groups: Mapping[Any, _Found], above: Level) -> Level:
+    """The elements of one type, or of all types that no other path names."""
+    rest = tag == REST
+    elements, owners, positions = [], [], []
+    for struct, group in groups.items():
+        found = variants.tags[struct]
+        if (found is None or found in variants.learnt) if rest else found == tag:
+            elements += group[0]
+            owners += group[1]
+            positions += group[2]
+    item = variants.node(None if rest else tag)
+    level = Level(item, elements, above, pl.Series(owners, dtype=INDEX), pl.Series(positions, dtype=pl.Int64))
     level.by_type = True
     level.names = [variants.tags[e.__class__] for e in elements]
     return level
@@ -258,7 +292,12 @@ def _numbered_on(entries: Level, level: Level) -> pl.Series:
     if cast(pl.Series, entries.owner).n_unique() == len(entries):
         return level.position
     frame = pl.DataFrame({"record": cast(pl.Series, level.root)})
-    return frame.select(pl.int_range(pl.len(), dtype=pl.Int64()).over("record")).to_series()
+    return frame.select(pl.int_range(pl.len(), dtype=pl.Int64).over("record")).to_series()
+
+
+TURNED = 6
+"""Structs with so many fields are turned into columns at once; fewer are read one by one."""
+TURNED_AT_ONCE = 4096
 
 
 class Walker:
@@ -268,6 +307,7 @@ class Walker:
         self.node, self.structs = node, structs
         self._below: dict[str, Walker] = {}
         self._tags: list[Mapping[str, Any]] | None = None
+        self._columns: dict[str, Sequence[Any]] | None = None
 
     def below(self, path: Sequence[str]) -> Any:
         """What is declared at the keys of a path."""
@@ -276,13 +316,12 @@ class Walker:
             node = cast(Node, node.fields[key])
         return node.fields[path[-1]]
 
-    def values(self, path: str) -> list[Any]:
+    def values(self, path: str) -> Sequence[Any]:
         """The values at a path; None where an object on the way is null or missing."""
         segment, _, rest = path.partition("/")
         key = unescape(segment)
         if not rest:
-            get: Callable[[Any], Any] = attrgetter(self.node.attribute[key])
-            return list(map(get, self.structs))
+            return self._column(key)
         if key not in self._below:
             sub = cast(Node, self.node.fields[key])
             empty = sub.struct()
@@ -290,7 +329,24 @@ class Walker:
             self._below[key] = Walker(sub, structs)
         return self._below[key].values(rest)
 
-    def first(self, paths: tuple[str, ...]) -> list[Any]:
+    def _column(self, key: str) -> Sequence[Any]:
+        if len(self.node.attribute) < TURNED:
+            return list(map(attrgetter(self.node.attribute[key]), self.structs))
+        if self._columns is None:
+            # all fields of some structs at a time, while they are in the processor's cache
+            turned = [
+                list(zip(*map(astuple, self.structs[i : i + TURNED_AT_ONCE]), strict=True))
+                for i in range(0, len(self.structs), TURNED_AT_ONCE)
+            ]
+            fields = self.node.struct.__struct_fields__
+            parts = zip(*turned, strict=True) if turned else ([] for _ in fields)
+            self._columns = {
+                name: part[0] if len(part) == 1 else tuple(chain.from_iterable(part))
+                for name, part in zip(fields, map(list, parts), strict=True)
+            }
+        return self._columns[self.node.attribute[key]]
+
+    def first(self, paths: tuple[str, ...]) -> Sequence[Any]:
         """The first value that is not null of several places."""
         found = self.values(paths[0])
         for path in paths[1:]:

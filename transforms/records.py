@@ -21,7 +21,7 @@ from transforms.conform import (
     read_list,
     read_object,
 )
-from transforms.frames import POLARS, Batch, Drift, Reject, build_frame
+from transforms.frames import Batch, Drift, Reject, build_frame, polars_schema
 from transforms.levels import Level, Levels, Walker, id_series
 from transforms.repair import Unreadable, as_utf8, repair
 from transforms.shape import Node, at_in, build_tree, compile_node, decoder_of_list, leaf_of, places
@@ -81,13 +81,11 @@ class RecordReader:
 
     def _decode(self, compiled: _Compiled, body: bytes, batch: Batch) -> list[Any]:
         try:
-            if body.isascii() or as_utf8(body) is body:
-                records = compiled.decode_list(body)
-                batch.records += len(records)
-                return records
+            records = compiled.decode_list(body)
         except MISFIT:
-            pass
-        return self._decode_each(compiled, body, batch)
+            return self._decode_each(compiled, body, batch)
+        batch.records += len(records)
+        return records
 
     def _decode_each(self, compiled: _Compiled, body: bytes, batch: Batch) -> list[Any]:
         try:
@@ -159,9 +157,11 @@ def table_frame(table: Table, levels: Levels, context: Mapping[str, Any], batch:
     frames: list[pl.DataFrame] = []
     for each in table.lists or (None,):
         level = levels.at(each)
-        if len(level) or not frames:
+        if len(level):
             columns = {c.name: _series(c, each, level, context) for c in table.all_columns}
             frames.append(build_frame(table, columns, batch, unique=unique))
+    if not frames:
+        return pl.DataFrame(schema=polars_schema(table))
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
@@ -169,7 +169,7 @@ def _series(column: Column, each: Each | None, level: Level, context: Mapping[st
     at = at_in(column, each)
     if isinstance(at, Context | Constant):
         value = context[at.name] if isinstance(at, Context) else at.value
-        return pl.Series([value], dtype=POLARS[column.type]).new_from_index(0, len(level))
+        return level.constant(column.type, value)
     return level.series(column, at)
 
 
@@ -204,7 +204,7 @@ def latest_by_key(
     return [records[i] for i in kept], [keys[i] for i in kept]
 
 
-def _key_values(walker: Walker, column: Column) -> list[Any]:
+def _key_values(walker: Walker, column: Column) -> Sequence[Any]:
     values = walker.first(places(column.at))
     if leaf_of(column.name, column.type) == "id":
         values = id_series(values).to_list()
