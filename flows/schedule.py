@@ -70,4 +70,22 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) ->
         nightly_export.to_deployment("nightly", schedule=schedule, **shared),
         *(flow.to_deployment("by-hand", **shared) for flow in (backfill, replay, publish)),
     ]
+    _refuse_pooled(f"{nightly_export.name}/nightly")
     serve(*cast("list[RunnerDeployment]", deployments), limit=1)
+
+
+def _refuse_pooled(name: str) -> None:
+    """Raises UsageError when workers run this deployment: then nothing would ever come here."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            pool = client.read_deployment_by_name(name).work_pool_name
+        except ObjectNotFound:
+            return
+    if pool:
+        raise UsageError(
+            f"Workers of the pool {pool} run {name!r} already. To serve it here instead, delete it first: "
+            f"prefect deployment delete {name}"
+        )

@@ -1,0 +1,70 @@
+"""`schedule` serves the nightly deployment: it runs by the clock, one run at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from extractors.sandbox import Sandbox
+from tests.prefect.servers import PrefectServer, call, process, sentry, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+NIGHTLY = "deployments/name/nightly_export/nightly"
+
+
+@pytest.fixture(scope="module")
+def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A server of its own: the shared one has deployments of the same name for workers."""
+    started = PrefectServer(tmp_path_factory.mktemp("prefect"))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+        started.client.close()
+
+
+def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
+    empty_server: PrefectServer, sandbox: Sandbox, home: Path, tmp_path: Path
+) -> None:
+    environment = empty_server.environment(**sentry(sandbox, home))
+    schedule = ["sentry-warehouse", "schedule", "--cron", "* * * * *", "--timezone", "Europe/Vienna"]
+    with process(schedule, environment, tmp_path) as served:
+        first = wait_for(lambda: started(empty_server))[0]
+        state = empty_server.wait_until_ended(first["id"])
+        assert (state["type"], state["name"]) == ("FAILED", "Incomplete"), state["message"]
+        assert "auto-scheduled" in first["tags"]
+
+        deployment = empty_server.client.get(NIGHTLY).json()
+        assert deployment["schedules"][0]["schedule"]["timezone"] == "Europe/Vienna"
+        assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+        assert deployment["global_concurrency_limit"]["limit"] == 1
+        assert deployment["parameters"]["home"] == str(home)
+        assert sandbox.token not in str(deployment)
+
+        empty_server.stop()
+        empty_server.start()
+        wait_for(lambda: len(started(empty_server)) > 1)
+        second = started(empty_server)[0]
+        assert empty_server.wait_until_ended(second["id"])["name"] == "Incomplete"
+        assert served.poll() is None
+    assert empty_server.client.get(NIGHTLY).json()["paused"]
+
+
+def started(server: PrefectServer) -> list[dict[str, str]]:
+    """Flow runs that began, the newest first."""
+    found: list[dict[str, str]] = server.ask(
+        "flow_runs/filter",
+        sort="START_TIME_DESC",
+        flow_runs={"state": {"type": {"any_": ["RUNNING", "COMPLETED", "FAILED", "CRASHED"]}}},
+    )
+    return found
+
+
+def test_deployments_of_workers_are_not_taken_over(deployed: PrefectServer, tmp_path: Path) -> None:
+    refused = call(["sentry-warehouse", "schedule"], deployed.environment(), tmp_path)
+    assert refused.returncode == 2
+    assert "prefect deployment delete nightly_export/nightly" in refused.stderr
