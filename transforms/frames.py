@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -63,6 +64,7 @@ class Batch:
     complaint: str = ""
 
 
+@lru_cache(maxsize=256)
 def polars_schema(table: Table) -> pl.Schema:
     """The polars schema of a table's frames."""
     return pl.Schema({c.name: POLARS[c.type] for c in table.all_columns})
@@ -170,7 +172,7 @@ def build_frame(
         built, bad = build_series(column, values)
         series.append(built)
         unread += [(column, i, values[i]) for i in bad]
-    frame = pl.DataFrame(series, schema=polars_schema(table))
+    frame = pl.DataFrame(series)
     for column, i, value in unread:
         batch.rejects.append(
             Reject(table.name, record_name(table, frame, i), str(column.at), "not a time", str(value))

@@ -155,15 +155,14 @@ class Level:
 
 def json_series(values: Sequence[Raw]) -> pl.Series:
     """JSON texts; null and missing are null."""
-    texts = list(map(bytes, values))
-    nulls = texts.count(b"null")
-    if nulls == len(texts):
-        return nothing(len(texts), Type.JSON)
-    found = pl.Series([None if t == b"null" else t for t in texts] if nulls else texts, dtype=pl.Binary)
+    nulls = values.count(NULL)
+    if nulls == len(values):
+        return nothing(len(values), Type.JSON)
+    texts = [None if v == NULL else bytes(v) for v in values] if nulls else list(map(bytes, values))
     try:
-        return found.cast(pl.String)
+        return pl.Series(texts, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:  # bytes that are no UTF-8
-        return pl.Series([None if t == b"null" else t.decode("utf-8", "replace") for t in texts])
+        return pl.Series([None if t is None else t.decode("utf-8", "replace") for t in texts])
 
 
 def id_series(values: Sequence[Any]) -> pl.Series:
@@ -297,7 +296,7 @@ def _numbered_on(entries: Level, level: Level) -> pl.Series:
 
 TURNED = 6
 """Structs with so many fields are turned into columns at once; fewer are read one by one."""
-TURNED_AT_ONCE = 4096
+TURNED_AT_ONCE = 256
 
 
 class Walker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Annotated, Any
 
@@ -108,7 +108,8 @@ class BadDeclaration(ValueError):
     """Two columns want one payload place in ways that exclude each other."""
 
 
-def steps(path: str) -> list[tuple[str, str, str]]:
+@lru_cache(maxsize=4096)
+def steps(path: str) -> tuple[tuple[str, str, str], ...]:
     """A path's segments as (key, kind, tag); kind is "", list, named or tag.
 
     Raises BadDeclaration.
@@ -120,13 +121,14 @@ def steps(path: str) -> list[tuple[str, str, str]]:
             raise BadDeclaration(f"{path!r} is no path")
         kind = match.lastgroup if match.lastgroup in ("list", "named", "tag") else ""
         found.append((unescape(match["key"]), kind or "", match["tag"] or ""))
-    return found
+    return tuple(found)
 
 
-def list_steps(each: Each) -> list[tuple[str, str, str]]:
+@lru_cache(maxsize=4096)
+def list_steps(each: Each) -> tuple[tuple[str, str, str], ...]:
     """The segments of a path to a list; the last is one, marked or not."""
     *above, (key, kind, tag) = steps(each.path)
-    return [*above, (key, kind or "list", tag)]
+    return (*above, (key, kind or "list", tag))
 
 
 def descend(node: Node, step: tuple[str, str, str]) -> Node:
@@ -239,7 +241,7 @@ def _ignore(root: Node, path: str) -> None:
         node = node.item
     if not isinstance(node, Node):
         return
-    ((key, kind, tag),) = steps(last) if last != REST else [(REST, "", "")]
+    ((key, kind, tag),) = steps(last) if last != REST else ((REST, "", ""),)
     if last == REST:
         node.open = True
     elif kind == "tag":
@@ -270,6 +272,7 @@ def escape(key: str) -> str:
     return key
 
 
+@lru_cache(maxsize=4096)
 def unescape(segment: str) -> str:
     """The payload key that a part of a path means."""
     for mark, escaped in reversed(ESCAPES):
