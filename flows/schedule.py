@@ -70,8 +70,9 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) ->
         nightly_export.to_deployment("nightly", schedule=schedule, **shared),
         *(flow.to_deployment("by-hand", **shared) for flow in (backfill, replay, publish)),
     ]
+    # not paused when it ends: a night that falls into a restart is made up for
     _refuse_pooled(f"{nightly_export.name}/nightly")
-    serve(*cast("list[RunnerDeployment]", deployments), limit=1)
+    serve(*cast("list[RunnerDeployment]", deployments), limit=1, pause_on_shutdown=False)
 
 
 def _refuse_pooled(name: str) -> None:

@@ -51,7 +51,7 @@ def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
         second = started(empty_server)[0]
         assert empty_server.wait_until_ended(second["id"])["name"] == "Incomplete"
         assert served.poll() is None
-    assert empty_server.client.get(NIGHTLY).json()["paused"]
+    assert not empty_server.client.get(NIGHTLY).json()["paused"]
 
 
 def started(server: PrefectServer) -> list[dict[str, str]]:
