@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # tests write many small databases: in memory where the machine has room for it, as their fsyncs cost most
 TEST := $(if $(wildcard /dev/shm),PYTEST_DEBUG_TEMPROOT=/dev/shm) $(BIN)/python -m pytest
 
-.PHONY: help setup demo test test-quick check bench docs lock clean
+.PHONY: help setup demo test test-all check bench docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -23,11 +23,11 @@ setup: $(VENV)/.ready ## make .venv with the locked dependencies and this packag
 demo: setup ## simulate a Sentry, export it, let a night pass, export again, answer questions in SQL
 	$(BIN)/sentry-warehouse demo
 
-test: setup ## all tests
-	$(TEST) -n auto --dist loadgroup
-
-test-quick: setup ## the tests that run within a minute
+test: setup ## the tests of a build
 	$(TEST) -n auto --dist loadgroup -m "not slow"
+
+test-all: setup ## the slow ones too: a browser, a Prefect server, sixty nights, many kills
+	$(TEST)
 
 check: setup ## format, lint, types, import rules, generated pages
 	$(BIN)/ruff format --check .
