@@ -130,6 +130,37 @@ def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
     raise SystemExit(result.exit_code)
 
 
+@command("check")
+@JSON
+def check_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:
+    """Check server, token, what each table needs, and the disk: a line each, with what to do.
+
+    Ends with 0 when an export would be complete, 3 when tables would be missing, 2 for trouble with
+    token or organization, 1 when the server can not be reached.
+
+    \b
+    Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse check
+    """
+    from flows.check import Finding, check
+
+    colors = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
+
+    def show(finding: Finding) -> None:
+        mark, color = colors[finding.state]
+        fix = f" → {finding.fix}" if finding.fix else ""
+        click.echo(f"{click.style(mark, fg=color)} {finding.subject}: {finding.says}{fix}")
+
+    settings = settings_of(context, home, config)
+    found = check(settings) if as_json else check(settings, show)
+    if as_json:
+        from dataclasses import asdict
+
+        from flows.report import to_json
+
+        click.echo(to_json({"exit_code": found.exit_code, "checks": [asdict(f) for f in found.all]}))
+    raise SystemExit(found.exit_code)
+
+
 @command("status")
 @JSON
 def status_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:

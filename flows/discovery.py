@@ -94,3 +94,14 @@ def listed_projects(store: Store, run_id: str, organization_id: str, wanted: Seq
     )
     projects = [Project(project_id=r[0], slug=r[1]) for r in rows]
     return [p for p in projects if not wanted or p.slug in wanted or p.project_id in wanted]
+
+
+def ask_projects(client: Client, organization: Organization, wanted: Sequence[str] = ()) -> list[Project]:
+    """The projects that Sentry lists now, or those of them that are wanted (slugs or ids)."""
+    path = f"/organizations/{organization.slug}/projects/"
+    listed = [
+        Project(project_id=str(record.id), slug=record.slug)
+        for answer in client.pages(path, (), paging="per_page", region=organization.region or None)
+        for record in map(_record.decode, _records.decode(answer.body))
+    ]
+    return [p for p in listed if not wanted or p.slug in wanted or p.project_id in wanted]

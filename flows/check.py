@@ -1,0 +1,452 @@
+"""Looks at all that an export needs before it is run: a line each, with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from extractors.client import Answer, Client
+from extractors.errors import (
+    BadQuery,
+    Forbidden,
+    Gone,
+    SentryError,
+    Unauthorized,
+)
+from extractors.governor import DEFAULT, Governor
+from extractors.plan import Organization, Project, Slice, fill, floor, requests_of, stamp
+from extractors.stream import Parameters, Request, Stream
+from flows.discovery import ask_projects, find_organizations
+from flows.pipeline import FOUNDATION, chosen_streams, discover_queries, is_wanted
+from flows.run import path_of
+from flows.settings import Settings, UsageError
+from warehouse.store import Store, WarehouseBusy, WarehouseError
+
+KINDS = {
+    "sntryu_": "a user's token: sees what its owner sees",
+    "sntryi_": "an internal integration's token",
+    "sntrya_": "an OAuth application's token",
+    "sntrys_": "an organization token",
+}
+"""Prefixes of tokens (facts §7)."""
+
+SKEW = timedelta(seconds=60)
+"""A clock this far off misleads people who compare times; windows follow the server's in any case."""
+
+LITTLE_SPACE = 1 << 30
+"""Bytes left on the disk from which on a warning is due: publishing needs as much as the warehouse again."""
+
+PROJECTS_ASKED = 50
+"""Projects asked for in one request: with more, the URL grows too long for some proxies."""
+
+MOST_REQUESTS = 200
+"""For finding projects that are refused; large organizations may be refused many."""
+
+LONGEST_RETENTION = timedelta(days=400)
+"""No plan keeps events longer."""
+
+State = Literal["good", "warning", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line. `code` is the exit code that an export would come to by it."""
+
+    subject: str
+    state: State
+    says: str
+    fix: str = ""
+    code: int = 0
+
+
+@dataclass(slots=True)
+class Findings:
+    """All lines so far; each is shown as soon as it is found."""
+
+    show: Callable[[Finding], None] = lambda _: None
+    all: list[Finding] = field(default_factory=list)
+
+    def good(self, subject: str, says: str) -> None:
+        """Nothing to do."""
+        self._add(Finding(subject, "good", says))
+
+    def warn(self, subject: str, says: str, fix: str = "") -> None:
+        """An export would be complete all the same."""
+        self._add(Finding(subject, "warning", says, fix))
+
+    def bad(self, subject: str, says: str, fix: str, code: int) -> None:
+        """An export would end with the code."""
+        self._add(Finding(subject, "bad", says, fix, code))
+
+    def _add(self, finding: Finding) -> None:
+        self.all.append(finding)
+        self.show(finding)
+
+    @property
+    def exit_code(self) -> int:
+        """1 not reachable, else 2 token or organization, else 3 tables would be missing, else 0."""
+        codes = {finding.code for finding in self.all}
+        return next((code for code in (1, 2, 3) if code in codes), 0)
+
+
+def check(settings: Settings, show: Callable[[Finding], None] = lambda _: None) -> Findings:
+    """Checks server, token, what each table needs, and the disk. Only cheap questions are asked."""
+    found = Findings(show)
+    streams = chosen_streams(settings)
+    _check_sentry(settings, streams, found)
+    _check_disk(settings, found)
+    return found
+
+
+def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Findings) -> None:
+    if not settings.token:
+        found.bad("token", "there is none", "Set SENTRY_AUTH_TOKEN.", 2)
+        return
+    governor = Governor()
+    try:
+        client = Client(
+            settings.url,
+            settings.token,
+            governor=governor,
+            ca_bundle=settings.ca_bundle or None,
+            timeout=settings.timeout,
+        )
+    except SentryError as error:
+        found.bad("server", settings.url, str(error), 2)
+        return
+    with client:
+        now = _check_server(client, settings, found)
+        if now is None:
+            return
+        try:
+            organizations = [f.organization for f in find_organizations(client, settings.organizations)]
+            listed = {o: ask_projects(client, o) for o in organizations}
+        except UsageError as error:
+            found.bad("organizations", str(error), "", 2)
+            return
+        except SentryError as error:
+            found.bad("organizations", str(error), "", 2 if isinstance(error, Unauthorized) else 1)
+            return
+        chosen = _check_projects(listed, settings, found)
+        if chosen is None:
+            return
+        for organization, projects in chosen.items():
+            _Probe(client, settings, organization, now, found).check(streams, projects)
+        _tell_limits(governor, found)
+        for path, headers in client.deprecations():
+            ends = "; ".join(f"{name} {value}" for name, value in headers.items())
+            found.warn("deprecated", f"{path}: {ends}", "A newer sentry-warehouse may use what replaces it.")
+
+
+def _check_server(client: Client, settings: Settings, found: Findings) -> datetime | None:
+    """The server's time, if a Sentry answers there and knows the token."""
+    date = None
+    try:
+        date = client.get("/organizations/", (("per_page", "1"),), retries=2).date
+    except Unauthorized as error:
+        found.good("server", f"{settings.url} is a Sentry")
+        found.bad("token", str(error), "", 2)
+        return None
+    except (Forbidden, Gone) as error:  # integrations may not list organizations
+        if not error.detail:
+            found.warn("server", f"{settings.url}: {error}")
+    except SentryError as error:
+        found.bad("server", f"{settings.url}: {error}", "", 1)
+        return None
+    found.good("server", f"{settings.url} is a Sentry")
+    if date is not None:
+        _check_clock(date - datetime.now(UTC), found)
+    kind = next((text for prefix, text in KINDS.items() if settings.token.startswith(prefix)), "")
+    if settings.token.startswith("sntrys_"):
+        found.bad(
+            "token",
+            f"{KINDS['sntrys_']}: made for CI, it may read releases and little else",
+            "Make an internal integration with org:read, project:read, team:read, member:read, event:read.",
+            3,
+        )
+    else:
+        found.good("token", kind or "known to Sentry; without a prefix, as tokens were until 2024")
+    return date or datetime.now(UTC)
+
+
+def _check_clock(ahead: timedelta, found: Findings) -> None:
+    """`ahead` is by how much the server's clock is ahead of ours, give or take the answer's way."""
+    seconds = ahead.total_seconds()
+    if abs(ahead) < SKEW:
+        found.good("clock", "agrees with the server's")
+        return
+    where = "behind" if seconds > 0 else "ahead of"
+    found.warn(
+        "clock",
+        f"this machine's is {timedelta(seconds=round(abs(seconds)))} {where} the server's, which exports use",
+        "Set this machine's clock (NTP).",
+    )
+
+
+def _check_projects(
+    listed: dict[Organization, list[Project]], settings: Settings, found: Findings
+) -> dict[Organization, list[Project]] | None:
+    """The projects that would be exported; None when one that is wanted is unknown."""
+    for organization in listed:
+        region = f", its data is at {organization.region}" if organization.region else ""
+        found.good("organization", f"{organization.slug} ({organization.organization_id}){region}")
+    known = {name for projects in listed.values() for p in projects for name in (p.slug, p.project_id)}
+    unknown = [name for name in settings.projects if name not in known]
+    if unknown:
+        slugs = ", ".join(sorted(p.slug for projects in listed.values() for p in projects))
+        found.bad(
+            "projects", f"there is no {', '.join(unknown)}", f"Set SENTRY_PROJECT to some of: {slugs}.", 2
+        )
+        return None
+    wanted = set(settings.projects)
+    return {
+        organization: [p for p in projects if not wanted or wanted & {p.slug, p.project_id}]
+        for organization, projects in listed.items()
+    }
+
+
+class _Probe:
+    """Asks one organization the smallest question of each kind that an export would ask."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        organization: Organization,
+        now: datetime,
+        found: Findings,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._organization = organization
+        self._found = found
+        self._requests = 0
+        self._end = (now.astimezone(UTC) - timedelta(minutes=settings.lag_minutes)).replace(
+            microsecond=0, tzinfo=None
+        )
+
+    def check(self, streams: dict[str, Stream], projects: Sequence[Project]) -> None:
+        """A line for the projects, one for each stream, one for retention."""
+        if not projects:
+            self._found.warn("projects", f"{self._organization.slug} has none that the token sees")
+            return
+        open_ = self._check_access(projects)
+        for stream in streams.values():
+            if stream.name not in FOUNDATION:
+                self._check_stream(stream, open_)
+        self._tell_retention()
+
+    def _check_access(self, projects: Sequence[Project]) -> Sequence[Project]:
+        """The projects whose data the token may read; all of them where that can not be told."""
+        slug = self._organization.slug
+        refused = [
+            p
+            for i in range(0, len(projects), PROJECTS_ASKED)
+            for p in self._refused(projects[i : i + PROJECTS_ASKED])
+        ]
+        open_ = [p for p in projects if p not in refused]
+        if not open_:  # not the projects' fault: a scope is missing, which the streams will tell
+            return projects
+        if refused:
+            names = ", ".join(p.slug for p in refused)
+            self._found.bad(
+                "projects",
+                f"{slug}: {len(refused)} of {len(projects)} refused: {names}",
+                "Give the token's owner access to them, or leave them out with SENTRY_PROJECT.",
+                3,
+            )
+        else:
+            self._found.good("projects", f"{slug}: {len(projects)}, all readable")
+        return open_
+
+    def _refused(self, projects: Sequence[Project]) -> list[Project]:
+        """Those that are refused: one that is refuses the whole request, so halves are asked in turn."""
+        self._requests += 1
+        if self._requests > MOST_REQUESTS:
+            return []
+        try:
+            self._get(
+                f"/organizations/{self._organization.slug}/issues/",
+                (
+                    *(("project", p.project_id) for p in projects),
+                    ("query", ""),
+                    ("limit", "1"),
+                    ("start", stamp(self._end - timedelta(hours=1))),
+                    ("end", stamp(self._end)),
+                ),
+            )
+        except (Forbidden, BadQuery) as error:  # 400: older servers may not ask several projects at once
+            if len(projects) == 1:
+                return list(projects) if isinstance(error, Forbidden) else []
+            half = len(projects) // 2
+            return [*self._refused(projects[:half]), *self._refused(projects[half:])]
+        except Gone:
+            return list(projects) if len(projects) == 1 else []
+        return []
+
+    def _get(self, path: str, parameters: Parameters) -> Answer:
+        return self._client.get(path, parameters, region=self._organization.region or None, retries=2)
+
+    def _check_stream(self, stream: Stream, projects: Sequence[Project]) -> None:
+        project = projects[0] if stream.scope == "project" else None
+        known = requests_of(stream, discover_queries(self._settings))
+        requests = [r for r in known if not r.worklist and is_wanted(r, stream, self._settings)]
+        tables = sorted({name for r in known for t in r.tables for name in (t.name, t.history) if name})
+        name = f"{stream.name} of {self._organization.slug}"
+        try:
+            for request in requests:
+                self._ask(stream, request, project)
+        except Unauthorized as error:
+            self._found.bad(name, str(error), "", 2)
+        except Forbidden as error:
+            scopes = " or ".join(stream.scopes)
+            fix = (
+                f"Give the token {scopes}."
+                if error.reason == "scope"
+                else f"Or leave the stream {stream.name} out."
+            )
+            self._found.bad(name, f"refused (403), so these stay empty: {', '.join(tables)}", fix, 3)
+        except Gone as error:
+            self._found.bad(
+                name,
+                f"not there ({error.status}: {error.reason}), so these stay empty: {', '.join(tables)}",
+                f'Leave it out: [streams] exclude = ["{stream.name}"].',
+                3,
+            )
+        except SentryError as error:
+            self._found.warn(name, str(error), "Check again; an export asks more often.")
+        else:
+            self._found.good(name, f"fills {', '.join(tables)}")
+
+    def _ask(self, stream: Stream, request: Request, project: Project | None) -> None:
+        slice_ = self._smallest(stream, request, project)
+        page = ((request.paging, "1"),) if request.paging else ()
+        choices = (request.parameters, *request.alternatives)
+        self._first_answer(path_of(slice_, request), [(*fill(c, slice_), *page) for c in choices])
+
+    def _first_answer(self, path: str, choices: Sequence[Parameters]) -> Answer:
+        """The answer to the first of several ways of asking that the server understands."""
+        for parameters in choices[:-1]:
+            with suppress(BadQuery):
+                return self._get(path, parameters)
+        return self._get(path, choices[-1])
+
+    def _smallest(self, stream: Stream, request: Request, project: Project | None) -> Slice:
+        step = request.window and (request.window.interval or request.window.align or timedelta(hours=1))
+        return Slice(
+            stream=stream.name,
+            request=request.name,
+            organization_id=self._organization.organization_id,
+            organization_slug=self._organization.slug,
+            project_id=project.project_id if project else "",
+            project_slug=project.slug if project else "",
+            window_start=floor(self._end - step, step) if step else None,
+            window_end=self._end,
+            interval_seconds=int(step.total_seconds())
+            if request.window and request.window.interval and step
+            else None,
+        )
+
+    def _tell_retention(self) -> None:
+        """The oldest event that Sentry still lists; nothing where it can not be asked for."""
+        try:
+            answer = self._first_answer(
+                f"/organizations/{self._organization.slug}/events/",
+                [_oldest(self._end, "errors", ""), _oldest(self._end, "discover", "!event.type:transaction")],
+            )
+            rows = msgspec.json.decode(answer.body, type=_Rows).data
+            oldest = _time(rows[0].timestamp) if rows else None
+        except (SentryError, msgspec.DecodeError, ValueError):
+            return
+        if oldest is None:
+            self._found.good("retention", f"{self._organization.slug} has no error event")
+            return
+        days = (self._end - oldest).days
+        self._found.good(
+            "retention",
+            f"the oldest error event of {self._organization.slug} is of {oldest:%Y-%m-%d}, {days} days ago",
+        )
+
+
+def _oldest(end: datetime, dataset: str, query: str) -> Parameters:
+    return (
+        ("field", "timestamp"),
+        ("field", "id"),
+        ("dataset", dataset),
+        ("query", query),
+        ("project", "-1"),
+        ("sort", "timestamp"),
+        ("start", stamp(end - LONGEST_RETENTION)),
+        ("end", stamp(end)),
+        ("per_page", "1"),
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+class _Row(msgspec.Struct):
+    timestamp: str
+
+
+class _Rows(msgspec.Struct):
+    data: list[_Row]
+
+
+def _tell_limits(governor: Governor, found: Findings) -> None:
+    for host, limits in sorted(governor.snapshot().items()):
+        texts = []
+        for family, limit in sorted(limits.items(), key=lambda f: f[0] != DEFAULT):
+            count, seconds, concurrency = limit
+            if family != DEFAULT and limit[:2] == limits.get(DEFAULT, [])[:2]:
+                continue
+            at_once = f", {concurrency} at once" if concurrency and concurrency < count else ""
+            name = "most endpoints" if family == DEFAULT else family
+            texts.append(f"{name} {count} in {seconds:g} s{at_once}")
+        found.good("rate limits", f"{host}: {'; '.join(texts)}")
+    if not governor.snapshot():
+        found.good("rate limits", "the server names none")
+
+
+def _check_disk(settings: Settings, found: Findings) -> None:
+    home = settings.home_path
+    place = next(p for p in (home.absolute(), *home.absolute().parents) if p.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        found.bad(
+            "home", f"{home} can not be written", "Choose another with --home, or change its rights.", 2
+        )
+        return
+    free, used = shutil.disk_usage(place).free, sum(_sizes(home))
+    says = f"{home}: {used / 1e9:,.1f} GB used, {free / 1e9:,.1f} GB free"
+    if free < max(LITTLE_SPACE, used):
+        found.warn("disk", says, "Make room: publishing needs as much as the warehouse again.")
+    else:
+        found.good("disk", says)
+    file = home / "warehouse.duckdb"
+    if not file.exists():
+        found.good("warehouse", f"{file} is not there yet; the first export makes it")
+        return
+    try:
+        Store(file).close()
+    except WarehouseBusy as error:
+        found.warn("warehouse", str(error))
+    except WarehouseError as error:
+        found.bad("warehouse", str(error), "", 1)
+    else:
+        found.good("warehouse", f"{file} can be written, nobody else does")
+
+
+def _sizes(home: Path) -> Iterator[int]:
+    for path in home.rglob("*"):
+        with suppress(OSError):  # it may go while we look
+            if not path.is_symlink() and path.is_file():
+                yield path.stat().st_size
