@@ -124,19 +124,21 @@ EVENT_EXCEPTIONS = _table(
 def context_line(context: pl.Series, line_no: pl.Series) -> tuple[pl.Series]:
     """The line of code itself: `b` of `[[61,"a"],[62,"b"],[63,"c"]]` and 62; null where it is not among them.
 
-    `[62,"` can not stand in a source line: there its quote would be escaped.
+    Lines are found by `[62,"` and `"],[63,"`. Text that looks like them leaves a quote or half an escape
+    behind; such lines are decoded whole.
     """
-    import msgspec
     import polars as pl
 
-    text, line, at = pl.col("text"), pl.col("line"), pl.col("at")
+    text, line, at, here, end = map(pl.col, ("text", "line", "at", "here", "end"))
     if context.null_count() == len(context) or line_no.null_count() == len(line_no):
         return (pl.Series([None], dtype=pl.String).new_from_index(0, len(context)),)
     own, following = (
         pl.concat_str(pl.lit(before), number.cast(pl.String), pl.lit(',"'))
         for before, number in (("[", line), ("],[", line + 1))
     )
-    here, end = pl.col("here"), pl.col("end")
+    odd = pl.lit('"')
+    cut = here.bin.slice(0, end).cast(pl.String)
+    last = here.cast(pl.String)
     found = (
         pl.DataFrame({"text": context, "line": line_no})
         .lazy()
@@ -146,22 +148,36 @@ def context_line(context: pl.Series, line_no: pl.Series) -> tuple[pl.Series]:
         .with_columns(end=here.cast(pl.String).str.find(following, literal=True))
         .select(
             pl.when(end.is_null())
-            .then(here.cast(pl.String).str.strip_suffix('"]]'))
-            .otherwise(here.bin.slice(0, end - 1).cast(pl.String))
+            .then(pl.when(last.str.ends_with('"]]')).then(last.str.strip_suffix('"]]')).otherwise(odd))
+            .otherwise(pl.when(cut.str.ends_with('"')).then(cut.str.strip_suffix('"')).otherwise(odd))
+            .alias("found"),
+            at.is_null().alias("absent"),
         )
+        .select(pl.when(~pl.col("absent")).then(pl.col("found")))
         .collect()
         .to_series()
     )
-    escaped = found.str.contains('[\\\\"]').fill_null(value=False)
-    if not escaped.any():
+    rows = found.str.contains('[\\\\"]').fill_null(value=False).arg_true()
+    if rows.is_empty():
         return (found,)
-    texts: list[str | None] = []
-    for quoted in found.filter(escaped).to_list():
-        try:
-            texts.append(msgspec.json.decode(b'"' + quoted.encode() + b'"', type=str))
-        except msgspec.DecodeError:
-            texts.append(None)  # lines that are not numbered one by one
-    return (found.scatter(escaped.arg_true(), pl.Series(texts, dtype=pl.String)),)
+    lines = [
+        _decode_line(quoted, whole, number)
+        for quoted, whole, number in zip(found[rows], context[rows], line_no[rows], strict=True)
+    ]
+    return (found.scatter(rows, pl.Series(lines, dtype=pl.String)),)
+
+
+def _decode_line(quoted: str, whole: str, number: int) -> str | None:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(b'"' + quoted.encode() + b'"', type=str)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return dict(msgspec.json.decode(whole, type=list[tuple[int, str | None]])).get(number)
+    except msgspec.DecodeError:
+        return None
 
 
 SOURCE = (("context", Type.JSON), ("lineNo", Type.BIGINT))

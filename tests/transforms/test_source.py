@@ -1,0 +1,38 @@
+"""The line of code is taken out of the lines around it, whatever these hold."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extractors.event_bodies import context_line
+
+LINES = st.lists(
+    st.text(alphabet='ab"\\[],0123456789 ü\n', max_size=12) | st.sampled_from(['"],[3,"', '[2,"', "],[1,"]),
+    max_size=6,
+)
+
+
+def taken(pairs: object, line: int | None) -> str | None:
+    text = json.dumps(pairs, ensure_ascii=False, separators=(",", ":"))
+    (found,) = context_line(pl.Series([text, None]), pl.Series([line, 1], dtype=pl.Int64))
+    assert found[1] is None
+    return found.to_list()[0]
+
+
+@given(LINES, st.integers(0, 12), st.integers(-1, 14) | st.none())
+def test_it_is_the_numbered_one(lines: list[str], first: int, line: int | None) -> None:
+    pairs = [[first + i, text] for i, text in enumerate(lines)]
+    wanted = next((text for number, text in pairs if number == line), None)
+    assert taken(pairs, line) == wanted
+
+
+def test_a_line_without_text_is_none() -> None:
+    assert taken([[1, "a"], [2, None], [3, "c"]], 2) is None
+
+
+def test_lines_that_are_not_numbered_one_by_one_do_no_harm() -> None:
+    assert taken([[1, "a"], [5, "b"], [9, "c"]], 5) in (None, "b")
