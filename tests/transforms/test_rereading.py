@@ -1,4 +1,4 @@
-"""Summary and body of one event, loaded in any order and any number of times: neither takes from the other."""
+"""Summary and body of one event, loaded in any order, any number of times: neither takes from the other."""
 
 from __future__ import annotations
 
