@@ -1,0 +1,56 @@
+"""Normalising full events into all tables against merely decoding the same bytes with the same decoder."""
+
+from __future__ import annotations
+
+import cProfile
+import io
+import pstats
+import time
+
+from bench.pages import CONTEXT, batches, full_request, sound_pages
+from bench.row import Row, best_seconds
+from transforms.records import RecordReader
+
+
+def measure(events: int = 2_000) -> list[Row]:
+    """Ratio and speeds, of the batches that a run makes."""
+    request = full_request()
+    reader = RecordReader(request.tables, request.ignored)
+    portions = batches(sound_pages(events))
+    megabytes = sum(len(page) for portion in portions for page in portion) / 1e6
+    reader.read(portions[0][:1], CONTEXT)
+    decoding = normalising = 0.0
+    for portion in portions:
+        one, both = best_seconds(
+            [lambda p=portion: reader.decode(p), lambda p=portion: reader.read(p, CONTEXT)]  # type: ignore[misc]
+        )
+        decoding, normalising = decoding + one, normalising + both
+    rows = sum(frame.height for frame in reader.read(portions[0], CONTEXT).frames.values())
+    return [
+        Row(
+            "normalising full events ÷ decoding them",
+            f"{normalising / decoding:.2f}",
+            "≤ 1.5, at first ≤ 2.5",
+            f"{len(request.tables)} tables, {rows / len(portions[0]) / 10:.0f} rows an event, "
+            f"batches of {megabytes / len(portions):.1f} MB",
+        ),
+        Row("decoding", f"{megabytes / decoding:.0f} MB/s"),
+        Row("normalising", f"{megabytes / normalising:.0f} MB/s"),
+    ]
+
+
+def profile(events: int = 2_000) -> str:
+    """Where the time of normalising goes, in processor time."""
+    request = full_request()
+    reader = RecordReader(request.tables, request.ignored)
+    portions = batches(sound_pages(events))
+    reader.read(portions[0][:1], CONTEXT)
+    profiler = cProfile.Profile(time.process_time)
+    profiler.enable()
+    for portion in portions:
+        reader.read(portion, CONTEXT)
+    profiler.disable()
+    text = io.StringIO()
+    pstats.Stats(profiler, stream=text).sort_stats("tottime").print_stats(15)
+    lines = [line.strip() for line in text.getvalue().splitlines()]
+    return "\n".join(line for line in lines if line)

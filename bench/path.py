@@ -1,0 +1,145 @@
+"""The path of full events after fetching: privacy, archive, normalise, load. Also a process of its own, so
+that its peak memory can be read: `python -m bench.path --events 1000 --privacy hash`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.pages import full_pages, full_request
+from extractors.archive import Archive, Page
+from extractors.stream import Stream
+from extractors.streams.events import STREAM
+from flows.loading import Loader
+from flows.run import FLUSH_BYTES
+from flows.settings import Settings
+from transforms.privacy import Policy, Privacy
+from warehouse.store import Store
+
+NOW = datetime(2026, 11, 2, 3)
+
+
+def run(events: int, privacy: Literal["hash", "drop", "keep"], home: Path) -> dict[str, float]:
+    """Seconds of each step, events, bytes, rows, peak memory in MB."""
+    request, stream = full_request(), STREAM
+    streams: dict[str, Stream] = {stream.name: stream}
+    treat = Privacy(Policy(users=privacy, requests=privacy), b"k" * 32)
+    personal = (*stream.personal, *request.personal)
+    archive = Archive(home / "raw")
+    spent = dict.fromkeys(("generate", "privacy", "archive", "normalise", "load"), 0.0)
+    size = rows = 0
+    with Store(home / "warehouse.duckdb", memory_limit=Settings().memory) as store:
+        loader = Loader(store, streams)
+        normalise = loader.normalise
+
+        def timed(pages: Any) -> Any:
+            begun = time.perf_counter()
+            batch = normalise(pages)
+            spent["normalise"] += time.perf_counter() - begun
+            return batch
+
+        loader.normalise = timed  # type: ignore[method-assign]
+        pages: list[Page] = []
+        held = number = 0
+
+        def flush() -> None:
+            nonlocal rows, number
+            begun = time.perf_counter()
+            file = archive.write(pages, number)
+            spent["archive"] += time.perf_counter() - begun
+            begun, before = time.perf_counter(), spent["normalise"]
+            batch = loader.commit(pages, file)
+            spent["load"] += time.perf_counter() - begun - (spent["normalise"] - before)
+            rows += sum(frame.height for frame in batch.frames.values())
+            number += 1
+            pages.clear()
+
+        begun = time.perf_counter()
+        for body in full_pages(events):
+            spent["generate"] += time.perf_counter() - begun
+            begun = time.perf_counter()
+            treated = treat.redact(stream.name, body, personal)
+            spent["privacy"] += time.perf_counter() - begun
+            pages.append(_page(treated, first=not number and not pages))
+            size += len(body)
+            held += len(treated)
+            if held >= FLUSH_BYTES:
+                flush()
+                held = 0
+            begun = time.perf_counter()
+        if pages:
+            flush()
+        stored = sum(store.rows(f"select count(*) from {t.full_name}")[0][0] for t in request.tables)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    disk = {name: sum(f.stat().st_size for f in home.rglob(name)) / 1e6 for name in ("*.parquet", "*.duckdb")}
+    return {
+        **spent,
+        "events": events,
+        "megabytes": size / 1e6,
+        "rows": rows,
+        "stored": stored,
+        "peak": peak,
+        "archive MB": disk["*.parquet"],
+        "warehouse MB": disk["*.duckdb"],
+    }
+
+
+def _page(body: bytes, *, first: bool) -> Page:
+    return Page(
+        run_id="bench",
+        slice_id="bench",
+        stream="events",
+        request="full",
+        organization_id="1",
+        project_id="2",
+        window_start=NOW - timedelta(days=1),
+        window_end=NOW,
+        interval_seconds=None,
+        path="/",
+        parameters="[]",
+        item="",
+        status=200,
+        fetched_at=NOW,
+        loaded_at=NOW,
+        first=first,
+        body=body,
+    )
+
+
+def run_apart(events: int, privacy: str = "hash") -> dict[str, float]:
+    """The same in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.path", "--events", str(events), "--privacy", privacy],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000)
+    parser.add_argument("--privacy", choices=("hash", "drop", "keep"), default="hash")
+    parser.add_argument("--home", type=Path, default=None, help="kept afterwards; else a temporary folder")
+    asked = parser.parse_args()
+    home = asked.home or Path(tempfile.mkdtemp())
+    try:
+        print(json.dumps(run(asked.events, asked.privacy, home)))
+    finally:
+        if asked.home is None:
+            shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    main()
