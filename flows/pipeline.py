@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -19,9 +19,18 @@ from extractors.archive import Archive
 from extractors.client import Client
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
-from extractors.stream import DiscoverQuery, Request, Stream, all_streams
+from extractors.stream import all_streams
 from flows.audit import record, short_slices
 from flows.discovery import Found, find_organizations, listed_projects
+from flows.planning import (
+    FOUNDATION,
+    chosen_streams,
+    discover_queries,
+    item_slices,
+    listing_slices,
+    most_items,
+    wanted_requests,
+)
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings, UsageError
 from transforms.privacy import Policy, Privacy, load_key
@@ -33,10 +42,6 @@ from warehouse.store import Store
 from warehouse.worklist import worklist
 
 logger = logging.getLogger(__name__)
-
-FOUNDATION = ("organizations", "projects")
-"""Streams that tell what the others are asked for; they come first, in this order."""
-
 
 GOVERNOR = "governor"
 """Name in meta.settings under which the limits learnt of a server are kept for the next run."""
@@ -137,40 +142,6 @@ def _client(settings: Settings, store: Store, stop: threading.Event) -> Iterator
         client.close()
         state.remember(store, GOVERNOR, governor.snapshot())
         state.note_deprecations(store, client.deprecations(), datetime.now(UTC).replace(tzinfo=None))
-
-
-def chosen_streams(settings: Settings) -> dict[str, Stream]:
-    """The streams that the settings ask for, by name; the foundation is always among them.
-
-    Raises UsageError for a name that is no stream.
-    """
-    known = {s.name: s for s in all_streams()}
-    for name in (*settings.streams.only, *settings.streams.exclude):
-        if name not in known:
-            raise UsageError(f"There is no stream {name!r}. There are: {', '.join(known)}.")
-    only = set(settings.streams.only) or set(known)
-    chosen = [n for n in known if n in FOUNDATION or (n in only and n not in settings.streams.exclude)]
-    return {name: known[name] for name in sorted(chosen, key=lambda n: (n not in FOUNDATION, n))}
-
-
-def discover_queries(settings: Settings) -> Sequence[DiscoverQuery]:
-    """The configured queries, or the default ones."""
-    from extractors.streams.discover import DEFAULT_QUERIES
-
-    if settings.discover is None:
-        return DEFAULT_QUERIES
-    return [
-        DiscoverQuery(
-            name=q.name,
-            fields=tuple(q.fields),
-            query=q.query,
-            dataset=q.dataset,
-            sort=tuple(q.sort),
-            interval=q.interval,
-            days=q.days,
-        )
-        for q in settings.discover
-    ]
 
 
 def _run(
@@ -325,43 +296,24 @@ def _main_planned(run: Run) -> bool:
 
 def plan_run(run: Run, settings: Settings, since: datetime | None = None) -> list[Slice]:
     """All slices of the run but the foundation's: for each stream, each scope, each window."""
-    marks = state.watermarks(run.store)
-    slices: list[Slice] = []
-    for organization in run.organizations.values():
-        projects = listed_projects(run.store, run.run_id, organization.organization_id, settings.projects)
-        for stream in run.streams.values():
-            if stream.name in FOUNDATION:
-                continue
-            for request in run.requests(stream.name):
-                if request.worklist or not is_wanted(request, stream, settings):
-                    continue
-                for project in projects if stream.scope == "project" else [None]:
-                    scope = (organization.organization_id, project.project_id if project else "")
-                    slices += plan(
-                        stream,
-                        adjusted(request, stream, settings),
-                        organization,
-                        project,
-                        watermark=marks.get((stream.name, request.name, *scope)),
-                        as_of=run.as_of,
-                        since=since,
-                    )
-    return slices
-
-
-ITEMS_A_SLICE = 200
-"""Ids asked one by one in one slice: at 5 requests a second (facts §2.2) about 40 s of work."""
+    scopes = {
+        organization: listed_projects(run.store, run.run_id, organization.organization_id, settings.projects)
+        for organization in run.organizations.values()
+    }
+    streams = [stream for stream in run.streams.values() if stream.name not in FOUNDATION]
+    return listing_slices(
+        streams, scopes, settings, state.watermarks(run.store), as_of=run.as_of, since=since
+    )
 
 
 def follow_up(run: Run, settings: Settings) -> None:
     """Asks one by one for what the listings left open: own pages of what changed, fate of what vanished."""
     slices: list[Slice] = []
     for stream in run.streams.values():
-        for request in run.requests(stream.name):
-            if request.worklist and is_wanted(request, stream, settings):
-                rows = worklist(run.store, request.worklist, run.run_id)
-                most = getattr(getattr(settings, stream.name, None), "detail_requests", settings.details)
-                slices += item_slices(run, stream, request, rows[:most])
+        for request in wanted_requests(stream, settings):
+            if request.worklist:
+                rows = worklist(run.store, request.worklist, run.run_id)[: most_items(stream, settings)]
+                slices += item_slices(stream, request, rows, run.organizations, as_of=run.as_of)
     run_more(run, slices, settings)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)
@@ -373,45 +325,6 @@ def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
     with run.store.transaction():
         state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
     run_slices(run, slices, threads=settings.threads)
-
-
-def item_slices(
-    run: Run, stream: Stream, request: Request, rows: Sequence[tuple[str, str, str]]
-) -> list[Slice]:
-    """Slices of (organization_id, project_id, id) rows, by project, of a bounded number of ids each."""
-    by_scope: dict[tuple[str, str], list[str]] = {}
-    for organization_id, project_id, item in rows:
-        by_scope.setdefault((organization_id, project_id), []).append(item)
-    return [
-        Slice(
-            stream=stream.name,
-            request=request.name,
-            organization_id=organization_id,
-            organization_slug=run.organizations[organization_id].slug,
-            project_id=project_id,
-            window_start=None,
-            window_end=run.as_of,
-            items=tuple(items[i : i + ITEMS_A_SLICE]),
-        )
-        for (organization_id, project_id), items in by_scope.items()
-        if organization_id in run.organizations
-        for i in range(0, len(items), ITEMS_A_SLICE)
-    ]
-
-
-def is_wanted(request: Request, stream: Stream, settings: Settings) -> bool:
-    """Whether the settings ask for as much detail as the request brings."""
-    section = getattr(settings, stream.name, None)
-    return request.detail in ("", getattr(section, "detail", ""))
-
-
-def adjusted(request: Request, stream: Stream, settings: Settings) -> Request:
-    """The request with the overlap that the settings ask for."""
-    section = getattr(settings, stream.name, None)
-    days = getattr(section, "overlap_days", None)
-    if days is None or request.window is None:
-        return request
-    return replace(request, window=replace(request.window, overlap=timedelta(days=days)))
 
 
 def run_slices(run: Run, slices: Sequence[Slice], *, threads: int) -> None:

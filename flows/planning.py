@@ -1,0 +1,142 @@
+"""What a run asks for: the streams chosen, and their slices. Export, plan and check share it, so that they
+cannot come to differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from extractors.plan import Organization, Project, Slice, plan, requests_of
+from extractors.stream import DiscoverQuery, Request, Stream, all_streams
+from flows.settings import Settings, UsageError
+
+FOUNDATION = ("organizations", "projects")
+"""Streams that tell what the others are asked for; they come first, in this order."""
+
+ITEMS_A_SLICE = 200
+"""Ids asked one by one in one slice: at 5 requests a second (facts §2.2) about 40 s of work."""
+
+
+def chosen_streams(settings: Settings) -> dict[str, Stream]:
+    """The streams that the settings ask for, by name; the foundation is always among them.
+
+    Raises UsageError for a name that is no stream.
+    """
+    known = {s.name: s for s in all_streams()}
+    for name in (*settings.streams.only, *settings.streams.exclude):
+        if name not in known:
+            raise UsageError(f"There is no stream {name!r}. There are: {', '.join(known)}.")
+    only = set(settings.streams.only) or set(known)
+    chosen = [n for n in known if n in FOUNDATION or (n in only and n not in settings.streams.exclude)]
+    return {name: known[name] for name in sorted(chosen, key=lambda n: (n not in FOUNDATION, n))}
+
+
+def discover_queries(settings: Settings) -> Sequence[DiscoverQuery]:
+    """The configured queries, or the default ones."""
+    from extractors.streams.discover import DEFAULT_QUERIES
+
+    if settings.discover is None:
+        return DEFAULT_QUERIES
+    return [
+        DiscoverQuery(
+            name=q.name,
+            fields=tuple(q.fields),
+            query=q.query,
+            dataset=q.dataset,
+            sort=tuple(q.sort),
+            interval=q.interval,
+            days=q.days,
+        )
+        for q in settings.discover
+    ]
+
+
+def listing_slices(
+    streams: Iterable[Stream],
+    scopes: Mapping[Organization, Sequence[Project]],
+    settings: Settings,
+    marks: Mapping[tuple[str, str, str, str], datetime],
+    *,
+    as_of: datetime,
+    since: datetime | None = None,
+) -> list[Slice]:
+    """The slices of all listings: for each stream, each scope, each window.
+
+    `marks` are watermarks by (stream, request, organization_id, project_id); `since` makes it a backfill.
+    What is asked one by one for listed items comes later: see `item_slices`.
+    """
+    slices: list[Slice] = []
+    for organization, projects in scopes.items():
+        for stream in streams:
+            for request in wanted_requests(stream, settings):
+                if request.worklist:
+                    continue
+                for project in projects if stream.scope == "project" else [None]:
+                    scope = (organization.organization_id, project.project_id if project else "")
+                    slices += plan(
+                        stream,
+                        adjusted(request, stream, settings),
+                        organization,
+                        project,
+                        watermark=marks.get((stream.name, request.name, *scope)),
+                        as_of=as_of,
+                        since=since,
+                    )
+    return slices
+
+
+def wanted_requests(stream: Stream, settings: Settings) -> list[Request]:
+    """The requests of a stream that the settings ask for."""
+    known = requests_of(stream, discover_queries(settings))
+    return [request for request in known if is_wanted(request, stream, settings)]
+
+
+def most_items(stream: Stream, settings: Settings) -> int:
+    """How many items one run may ask for one by one, for each request of the stream."""
+    most: int = getattr(getattr(settings, stream.name, None), "detail_requests", settings.details)
+    return most
+
+
+def item_slices(
+    stream: Stream,
+    request: Request,
+    rows: Sequence[tuple[str, str, str]],
+    organizations: Mapping[str, Organization],
+    *,
+    as_of: datetime,
+) -> list[Slice]:
+    """Slices of (organization_id, project_id, id) rows, by project, of a bounded number of ids each."""
+    by_scope: dict[tuple[str, str], list[str]] = {}
+    for organization_id, project_id, item in rows:
+        by_scope.setdefault((organization_id, project_id), []).append(item)
+    return [
+        Slice(
+            stream=stream.name,
+            request=request.name,
+            organization_id=organization_id,
+            organization_slug=organizations[organization_id].slug,
+            project_id=project_id,
+            window_start=None,
+            window_end=as_of,
+            items=tuple(items[i : i + ITEMS_A_SLICE]),
+        )
+        for (organization_id, project_id), items in by_scope.items()
+        if organization_id in organizations
+        for i in range(0, len(items), ITEMS_A_SLICE)
+    ]
+
+
+def is_wanted(request: Request, stream: Stream, settings: Settings) -> bool:
+    """Whether the settings ask for as much detail as the request brings."""
+    section = getattr(settings, stream.name, None)
+    return request.detail in ("", getattr(section, "detail", ""))
+
+
+def adjusted(request: Request, stream: Stream, settings: Settings) -> Request:
+    """The request with the overlap that the settings ask for."""
+    section = getattr(settings, stream.name, None)
+    days = getattr(section, "overlap_days", None)
+    if days is None or request.window is None:
+        return request
+    return replace(request, window=replace(request.window, overlap=timedelta(days=days)))
