@@ -25,7 +25,7 @@ SERIES = pytest.mark.parametrize(
 DISCOVER = pytest.mark.parametrize(
     "case", [c for c in CASES if c.request.shape == "discover"], ids=lambda c: c.name
 )
-some = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 

@@ -75,8 +75,8 @@ def test_a_damaged_warehouse_comes_back(start: Start, tmp_path: Path) -> None:
     (tmp_path / "warehouse.duckdb").write_text("not a database")
     replay(settings_for(sandbox, tmp_path))
     different = differing(copy, tmp_path / "warehouse.duckdb")
-    # the plan, cursors and coverage of runs are not in the archive; the next export proves anew
-    assert set(different) <= {"runs", "slices", "coverage", "cursors", "archive"}
+    # what runs did, found and learnt is not in the archive; the next export proves anew
+    assert set(different) <= {"runs", "slices", "coverage", "cursors", "checks", "archive", "settings"}
     assert len(list(tmp_path.glob("warehouse.damaged-*.duckdb"))) == 1
     assert run_export(sandbox, tmp_path).rows["events"] > 0
 

@@ -136,7 +136,7 @@ json_with_canaries = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(PLACES), json_with_canaries, st.sampled_from(list(POLICIES.values())))
 def test_any_json_at_any_place(path: tuple[Any, ...], value: Any, policy: Policy) -> None:
     record = personal_event("x")

@@ -58,7 +58,7 @@ documents = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dictionaries(keys, documents, max_size=4), st.sampled_from([Policy(), Policy("drop"), Policy("keep")])
 )

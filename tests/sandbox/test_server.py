@@ -62,4 +62,5 @@ def test_the_same_seed_gives_the_same_organization():
 
 def test_measuring():
     results = measure(0.1, 2, events=500, issues=50)
-    assert all(rate > 100 for _, rate, _ in results), results
+    assert len(results) > 4
+    assert all(rate > 0 and megabytes > 0 for _, rate, megabytes in results), results

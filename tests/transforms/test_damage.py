@@ -39,7 +39,7 @@ NASTY = st.sampled_from(
         *([], {}, [None], [[]], [{}], {"": None}, {"a": {"b": []}}, ["x", 1, None], {"type": "os"}, DEEP),
         *("2026-11-01T10:00:00Z", "0000-00-00", 1_793_527_200, 1_793_527_200.5),
     ]
-)
+).map(copy.deepcopy)
 NAMES = st.sampled_from(
     [
         "type",
@@ -97,7 +97,7 @@ READER = RecordReader(LATEST.tables, LATEST.ignored)
 ALONE = {one["eventID"]: of_others(READER.read([as_json(SOUND)], CONTEXT), one["eventID"]) for one in SOUND}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_damage_stays_in_the_event(data: st.DataObject) -> None:
     sound = data.draw(st.sampled_from(SOUND))
@@ -112,7 +112,7 @@ def test_damage_stays_in_the_event(data: st.DataObject) -> None:
         assert not any(frame[key].null_count() for key in table.key)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(NASTY, st.sampled_from(["lineNo", "function", "inApp", "vars"]))
 def test_a_value_of_a_frame_is_stored_or_told(value: Any, field: str) -> None:
     frames = [{"function": "before"}, {"function": "own", field: value}, {"function": "after"}]
