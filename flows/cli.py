@@ -216,6 +216,39 @@ def query_command(
         click.echo(text)
 
 
+def _person(value: str) -> str:
+    """The value itself; "-" is read from standard input, so that it stands in no list of processes."""
+    text = click.get_text_stream("stdin").readline().strip() if value == "-" else value
+    if not text or not text.isprintable():
+        raise click.UsageError("The value must be a text on one line.")
+    return text
+
+
+@command("hash")
+@click.argument("value")
+@JSON
+def hash_command(
+    context: click.Context, home: str | None, config: str | None, value: str, as_json: bool
+) -> None:
+    """Show what the tables hold for a person's e-mail address, IP address, user name, name or id.
+
+    Upper and lower case are different values, as they are to Sentry. With "-" the value is read from
+    standard input, so that it shows up in no history and no list of processes.
+
+    \b
+    Example:  sentry-warehouse hash ana@example.com
+              sentry-warehouse query "select * from events where user_email = 'hash-…'"
+    """
+    from flows.policy import look_up
+    from flows.report import print_lookup, to_json
+
+    found = look_up(settings_of(context, home, config), _person(value))
+    if as_json:
+        click.echo(to_json(found))
+    else:
+        print_lookup(found)
+
+
 @command("publish")
 def publish_command(context: click.Context, home: str | None, config: str | None) -> None:
     """Publish the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.

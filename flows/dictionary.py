@@ -46,6 +46,9 @@ SETTING_MEANINGS = {
     "memory": "Most memory that DuckDB may use while it loads.",
     "privacy": "What happens to personal data of the users of your applications.",
     "privacy_members": "What happens to personal data of the people who work with Sentry.",
+    "privacy_requests": "What happens to query strings and bodies of requests; not set = as `privacy`.",
+    "privacy_texts": "`scrub` replaces e-mail and IP addresses in titles, messages and other free text too.",
+    "privacy_overrides": "Exceptions from these for single fields: see [below](#privacy_overrides).",
     "privacy_key": "Key of the hashes, 16 characters or more; not set = made once, kept in `privacy.key`.",
     "streams.only": "Names of the streams to export; not set = all.",
     "streams.exclude": "Names of streams to leave out.",
@@ -274,6 +277,7 @@ def settings_page() -> str:
         "A list in a variable is separated by commas.",
         _grid(HEADER, rows),
         *sections,
+        OVERRIDES,
         "## [[discover]]",
         f"{_docstring(settings.Query)} Write one such section for each query.",
         _grid(HEADER, list(_setting_rows(settings.Query, "discover", variables=False))),
@@ -283,6 +287,14 @@ def settings_page() -> str:
 
 
 HEADER = ("setting", "variable", "default", "meaning")
+OVERRIDES = """## [privacy_overrides]
+
+Exceptions from `privacy`, `privacy_members` and `privacy_requests`, one line a field: `hash`, `drop` or `keep`. A field
+is named by the stream and its place in Sentry's answer, keys joined by `/`, lists passed through; a tag as
+`events/tags/<key>`. `*` and `?` match any characters, and of several lines that match the last one counts. A field that
+is not personal by itself can be named, too, without `*`. Credentials (cookies, authorization headers, passwords, tokens,
+keys) are dropped all the same.
+In a variable it is JSON."""
 EXAMPLE = """## Example
 
 ```toml
@@ -292,6 +304,12 @@ token_file = "~/.sentry-token"
 
 [events]
 overlap_days = 7
+
+[privacy_overrides]
+"events/user/email" = "keep"        # stays readable, all else is as `privacy` says
+"events/user/ip_address" = "drop"
+"events/tags/customer" = "hash"     # a tag of your own that names people
+"events/contexts/*/serial" = "hash"
 
 [[discover]]
 name = "slow_pages"

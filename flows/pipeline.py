@@ -31,9 +31,9 @@ from flows.planning import (
     most_items,
     wanted_requests,
 )
+from flows.policy import privacy_of
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings, UsageError
-from transforms.privacy import Policy, Privacy, load_key
 from warehouse import state
 from warehouse.checks import CheckFailed, run_checks
 from warehouse.load import fit_table
@@ -173,10 +173,7 @@ def _run(
         client=client,
         store=store,
         archive=archive,
-        privacy=Privacy(
-            Policy(users=settings.privacy, members=settings.privacy_members),
-            load_key(settings.home_path, settings.privacy_key or None),
-        ),
+        privacy=privacy_of(settings),
         streams=chosen_streams(settings),
         queries=discover_queries(settings),
         organizations=organizations,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,26 @@ def print_replay(replayed: Replayed) -> None:
     )
     for line in replayed.unreadable:
         console.print(f"Not readable: {line}", style="yellow", markup=False)
+
+
+def print_lookup(found: dict[str, Any]) -> None:
+    """What the tables hold for a value, by kind, and how to find it."""
+    console = _console()
+    labels = {
+        "email": "user_email",
+        "ip": "user_ip_address",
+        "username": "user_username",
+        "name": "user_name",
+        "id": "user_id",
+    }
+    lines = [(f"events.{column}", found["held"][kind]) for kind, column in labels.items()]
+    lines += [(f"event_tags, key user, as {kind}", held) for kind, held in found["tags"].items()]
+    lines.append(("members.email", found["member"]))
+    for where, held in lines:
+        console.print(f"{where:<35}{'(dropped)' if held is None else held}", markup=False, soft_wrap=True)
+    if found["sql"]:
+        command = f"sentry-warehouse query {shlex.quote(found['sql'])}"
+        console.print(f"\nTheir events:\n{command}", markup=False, soft_wrap=True)
 
 
 def troubles(incomplete: Sequence[dict[str, Any]]) -> list[str]:

@@ -88,7 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory: str = "400MB"
     privacy: Literal["hash", "drop", "keep"] = "hash"
     privacy_members: Literal["hash", "drop", "keep"] = "keep"
+    privacy_requests: Literal["", "hash", "drop", "keep"] = ""
+    privacy_texts: Literal["keep", "scrub"] = "keep"
     privacy_key: str = ""
+    privacy_overrides: dict[str, Literal["hash", "drop", "keep"]] = {}
     streams: Streams = Streams()
     events: Events = Events()
     publish: Publish = Publish()

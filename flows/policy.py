@@ -1,0 +1,105 @@
+"""From the settings to what happens to personal data; and what the tables hold for a value."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from extractors.stream import all_streams
+from flows.settings import Settings, UsageError
+from transforms.privacy import KEY_FILE, Policy, Privacy, load_key
+
+HELD_BY = {
+    "id": ("user/id", "user_id"),
+    "email": ("user/email", "user_email"),
+    "ip": ("user/ip_address", "user_ip_address"),
+    "username": ("user/username", "user_username"),
+    "name": ("user/name", "user_name"),
+}
+"""Kind → its place in an event, and its column in `events`."""
+
+TAGGED = ("id", "email", "ip", "username")
+"""Kinds that Sentry's tag `user` names, as `email:ana@example.com`."""
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The policy that the settings ask for. Raises UsageError for an override of no stream."""
+    names = [stream.name for stream in all_streams()]
+    for path in settings.privacy_overrides:
+        stream, slash, field = path.partition("/")
+        if not slash or not field or not any(fnmatchcase(name, stream) for name in names):
+            raise UsageError(
+                f"privacy_overrides names {path!r}: write the stream and the field's place in Sentry's answer, "
+                f'as "events/user/email". There are the streams {", ".join(names)}.'
+            )
+    return Policy(
+        users=settings.privacy,
+        members=settings.privacy_members,
+        requests=settings.privacy_requests or None,
+        texts=settings.privacy_texts,
+        overrides=settings.privacy_overrides,
+    )
+
+
+def privacy_of(settings: Settings, *, make_key: bool = True) -> Privacy:
+    """Treats pages as the settings ask for, under the warehouse's key.
+
+    Without `make_key` raises UsageError where there is no key yet. Raises UsageError for wrong overrides,
+    KeyFileError for a key that is not safe to use.
+    """
+    policy = policy_of(settings)
+    home = settings.home_path
+    if not make_key and not settings.privacy_key and not (home / KEY_FILE).exists():
+        raise UsageError(
+            f"There is no {home / KEY_FILE}, so no value was hashed there yet: run an export first, or name "
+            "the folder with --home (the key with SENTRY_WAREHOUSE_PRIVACY_KEY)."
+        )
+    return Privacy(policy, load_key(home, settings.privacy_key or None))
+
+
+def look_up(settings: Settings, value: str) -> dict[str, Any]:
+    """What the tables hold for a person's value: by kind, as a colleague, in tags; and a query to find it.
+
+    Each is what a page with the value comes out as, so overrides count; None where it is dropped.
+    Raises what `privacy_of` raises.
+    """
+    privacy = privacy_of(settings, make_key=False)
+    event = _treated(
+        privacy,
+        "events",
+        {
+            "user": {place.partition("/")[2]: value for place, _ in HELD_BY.values()},
+            "tags": [{"key": "user", "value": f"{kind}:{value}"} for kind in TAGGED],
+        },
+    )
+    member = _treated(privacy, "members", {"email": value})
+    held = {kind: event["user"][place.partition("/")[2]] for kind, (place, _) in HELD_BY.items()}
+    tags = {kind: tag["value"] for kind, tag in zip(TAGGED, event["tags"], strict=True)}
+    return {
+        "value": value,
+        "policy": settings.privacy,
+        "held": held,
+        "tags": tags,
+        "member": member["email"],
+        "sql": _find(held),
+    }
+
+
+def _treated(privacy: Privacy, stream: str, record: dict[str, Any]) -> Any:
+    personal = next(s.personal for s in all_streams() if s.name == stream)
+    return msgspec.json.decode(privacy.redact(stream, msgspec.json.encode([record]), personal))[0]
+
+
+def _find(held: dict[str, str | None]) -> str | None:
+    from warehouse.schema import literal
+
+    values = dict.fromkeys(found for found in held.values() if found is not None)
+    if not values:
+        return None
+    columns = ", ".join(column for _, column in HELD_BY.values())
+    return (
+        "select event_id, issue_id, project_id, date_created from events "
+        f"where list_has_any([{columns}], [{', '.join(map(literal, values))}]) order by date_created desc"
+    )
