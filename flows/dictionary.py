@@ -289,11 +289,11 @@ def settings_page() -> str:
 HEADER = ("setting", "variable", "default", "meaning")
 OVERRIDES = """## [privacy_overrides]
 
-Exceptions from `privacy`, `privacy_members` and `privacy_requests`, one line a field: `hash`, `drop` or `keep`. A field
-is named by the stream and its place in Sentry's answer, keys joined by `/`, lists passed through; a tag as
-`events/tags/<key>`. `*` and `?` match any characters, and of several lines that match the last one counts. A field that
-is not personal by itself can be named, too, without `*`. Credentials (cookies, authorization headers, passwords, tokens,
-keys) are dropped all the same.
+Exceptions from `privacy`, `privacy_members` and `privacy_requests`, one line a field: `hash`, `drop` or
+`keep`. A field is named by the stream and its place in Sentry's answer, keys joined by `/`, lists passed
+through; a tag as `events/tags/<key>`. `*` and `?` match any characters, and of several lines that match the
+last one counts. A field that is not personal by itself can be named, too, without `*`. Credentials
+(cookies, authorization headers, passwords, tokens, keys) are dropped all the same.
 In a variable it is JSON."""
 EXAMPLE = """## Example
 

@@ -31,8 +31,8 @@ def policy_of(settings: Settings) -> Policy:
         stream, slash, field = path.partition("/")
         if not slash or not field or not any(fnmatchcase(name, stream) for name in names):
             raise UsageError(
-                f"privacy_overrides names {path!r}: write the stream and the field's place in Sentry's answer, "
-                f'as "events/user/email". There are the streams {", ".join(names)}.'
+                f"privacy_overrides names {path!r}: write the stream and the field's place in Sentry's "
+                f'answer, as "events/user/email". There are the streams {", ".join(names)}.'
             )
     return Policy(
         users=settings.privacy,
