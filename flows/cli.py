@@ -218,7 +218,7 @@ def query_command(
 
 def _person(value: str) -> str:
     """The value itself; "-" is read from standard input, so that it stands in no list of processes."""
-    text = click.get_text_stream("stdin").readline().strip() if value == "-" else value
+    text = sys.stdin.readline().strip() if value == "-" else value
     if not text or not text.isprintable():
         raise click.UsageError("The value must be a text on one line.")
     return text
