@@ -6,7 +6,10 @@ import contextvars
 import logging
 import re
 import threading
+import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import cast
 from uuid import UUID
@@ -21,7 +24,7 @@ from prefect.artifacts import (
 from extractors.plan import Slice
 from flows.progress import Counts, Progress
 from flows.run import Observer
-from flows.run_report import Report, as_markdown, coverage_rows
+from flows.run_report import Report, as_markdown
 
 logger = logging.getLogger(__name__)
 
@@ -29,21 +32,32 @@ FLUSH_SECONDS = 3.0
 """How often artifacts move: each change is a request to Prefect's server."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a slice came to; its status is one of coverage's, `split` or `stopped`."""
+
+    slice_: Slice
+    status: str
+    reason: str
+    rows: int
+
+
 class Artifacts(Progress):
     """Counts a run and shows it as artifacts of the flow run it is made in.
 
     Prefect is display only: an artifact that can not be written is logged and the run goes on.
-    `outcomes` holds each finished slice's (status, reason) until somebody takes it.
+    `planned_slices` counts them by stream and slug of the organization.
     """
 
     def __init__(self, beside: Observer | None = None) -> None:
         """`beside` is told the same: the bars of a terminal."""
         super().__init__()
-        self.outcomes: dict[str, tuple[str, str]] = {}
-        self.rows: dict[str, int] = {}
+        self.planned_slices: Counter[tuple[str, str]] = Counter()
+        self._ends: dict[str, tuple[str, str]] = {}
+        self._rows: Counter[str] = Counter()
         self._beside = beside
         self._changed: set[str] = set()
-        self._ids: dict[str, UUID] = {}
+        self._ids: dict[str, UUID | None] = {}
         self._ended = threading.Event()
         context = contextvars.copy_context()  # artifacts belong to the flow run of this context
         self._thread = threading.Thread(target=context.run, args=(self._flush_often,), daemon=True)
@@ -61,7 +75,15 @@ class Artifacts(Progress):
         self._ended.set()
         self._thread.join()
 
+    def take_outcome(self, slice_: Slice) -> Outcome:
+        """What the slice came to; it is forgotten here."""
+        with self._lock:
+            status, reason = self._ends.pop(slice_.slice_id, ("stopped", ""))
+            return Outcome(slice_, status, reason, self._rows.pop(slice_.slice_id, 0))
+
     def planned(self, slices: Sequence[Slice]) -> None:
+        with self._lock:
+            self.planned_slices.update((s.stream, s.organization_slug) for s in slices)
         super().planned(slices)
         if self._beside:
             self._beside.planned(slices)
@@ -69,12 +91,13 @@ class Artifacts(Progress):
     def progressed(self, slice_: Slice, requests: int, rows: int) -> None:
         super().progressed(slice_, requests, rows)
         with self._lock:
-            self.rows[slice_.slice_id] = self.rows.get(slice_.slice_id, 0) + rows
+            self._rows[slice_.slice_id] += rows
         if self._beside:
             self._beside.progressed(slice_, requests, rows)
 
     def finished(self, slice_: Slice, status: str, reason: str) -> None:
-        self.outcomes[slice_.slice_id] = (status, reason)
+        with self._lock:
+            self._ends[slice_.slice_id] = (status, reason)
         super().finished(slice_, status, reason)
         if self._beside:
             self._beside.finished(slice_, status, reason)
@@ -96,15 +119,8 @@ class Artifacts(Progress):
                 name: (percent(c), describe(c)) for name, c in self.streams.items() if name in self._changed
             }
             self._changed.clear()
-        try:
-            for name, (share, text) in changed.items():
-                if name in self._ids:
-                    update_progress_artifact(self._ids[name], share, text)
-                else:
-                    made = create_progress_artifact(share, artifact_key("progress", name), text)
-                    self._ids[name] = cast("UUID", made)
-        except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
-            logger.warning("The progress could not be shown: %s", error)
+        for name, (share, text) in changed.items():
+            self._ids[name] = show_progress(self._ids.get(name), name, share, text)
 
 
 def percent(counts: Counts) -> float:
@@ -123,12 +139,48 @@ def artifact_key(*words: str) -> str:
     return re.sub("[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
+def show_progress(shown: UUID | None, name: str, share: float, text: str) -> UUID | None:
+    """Moves the progress artifact that is `shown` already, or makes one; returns its id."""
+    try:
+        if shown:
+            update_progress_artifact(shown, share, text)
+            return shown
+        return cast("UUID", create_progress_artifact(share, artifact_key("progress", name), text))
+    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
+        logger.warning("The progress could not be shown: %s", error)
+        return shown
+
+
+class FileProgress:
+    """Shows how many files of the archive a replay has read; called after each."""
+
+    def __init__(self) -> None:
+        self._id: UUID | None = None
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now >= self._next:
+            self._next = now + FLUSH_SECONDS
+            self._id = show_progress(
+                self._id, "replay", round(100 * done / total, 1), f"{done:,} of {total:,} files"
+            )
+
+
 def show_report(report: Report) -> None:
     """Writes the Markdown report and the table of coverage as artifacts of the flow run."""
+    show_markdown("run-report", as_markdown(report))
     try:
-        create_markdown_artifact(as_markdown(report), key="run-report", description="What the run brought")
         create_table_artifact(
-            coverage_rows(report), key="coverage", description="What was asked and how much of it is complete"
+            report.coverage, key="coverage", description="What was asked and how much of it is complete"
         )
+    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
+        logger.warning("The coverage could not be shown: %s", error)
+
+
+def show_markdown(key: str, text: str) -> None:
+    """Writes a report as an artifact of the flow run."""
+    try:
+        create_markdown_artifact(text, key=key, description="What the run brought")
     except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
         logger.warning("The report could not be shown: %s", error)

@@ -250,17 +250,16 @@ def hash_command(
 
 
 @command("publish")
-def publish_command(context: click.Context, home: str | None, config: str | None) -> None:
+@PREFECT
+def publish_command(context: click.Context, home: str | None, config: str | None, prefect: bool) -> None:
     """Publish the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
 
     \b
     Example:  sentry-warehouse publish
     """
-    from warehouse.publish import publish
+    from flows.orchestration import publish
 
-    settings = settings_of(context, home, config)
-    kept = settings.publish
-    link = publish(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+    link = publish(settings_of(context, home, config), prefect=prefect)
     click.echo(f"Published {link / 'sentry.duckdb'}")
 
 
@@ -309,8 +308,14 @@ def dashboard_command(
     "--stream", "streams", multiple=True, metavar="NAME", help="Only this stream's tables; repeatable."
 )
 @click.option("--since", metavar="DATE", help="Only what was loaded since (UTC), over what is there.")
+@PREFECT
 def replay_command(
-    context: click.Context, home: str | None, config: str | None, streams: tuple[str, ...], since: str | None
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    streams: tuple[str, ...],
+    since: str | None,
+    prefect: bool,
 ) -> None:
     """Rebuild tables from the raw archive, without network, then publish.
 
@@ -319,14 +324,11 @@ def replay_command(
     \b
     Example:  sentry-warehouse replay --stream events
     """
-    from flows.replay import replay
+    from flows.orchestration import replay
     from flows.report import print_replay
-    from warehouse.publish import publish
 
-    settings = settings_of(context, home, config)
-    replayed = replay(settings, streams=streams, since=_time(since) if since else None)
-    kept = settings.publish
-    publish(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+    start = _time(since) if since else None
+    replayed = replay(settings_of(context, home, config), prefect=prefect, streams=streams, since=start)
     print_replay(replayed)
     raise SystemExit(3 if replayed.unreadable else 0)
 

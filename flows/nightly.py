@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any
 
 import click
-from prefect import State, Task, flow, task
+from prefect import State, flow
 from prefect.blocks.system import Secret
-from prefect.cache_policies import NO_CACHE
-from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.states import Completed, Failed
 from pydantic import Field
 
 from extractors.errors import SentryError
-from extractors.plan import Slice
 from extractors.stream import all_streams
-from flows.artifacts import Artifacts, show_report
+from flows.artifacts import Artifacts, FileProgress, show_markdown, show_report
 from flows.orchestration import PrefectUnreachable
 from flows.pipeline import Result
 from flows.pipeline import export as export_plain
+from flows.publishing import publish_home
+from flows.replay import Replayed
 from flows.replay import replay as replay_plain
-from flows.run import MOST_THREADS, Observer
-from flows.run_report import read_report, verdict
+from flows.run import Observer
+from flows.run_report import read_report, replay_as_markdown, verdict
 from flows.settings import Settings, UsageError, load_settings
-from warehouse.publish import publish as publish_plain
+from flows.tasks import RUNNER, Tasks, as_task
+from transforms.privacy import KeyFileError, PolicyError
 from warehouse.store import WarehouseError
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 STANDING = ("forbidden", "gone", "capped")
 """Ways of being incomplete that the next run will not mend by itself."""
-
-RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(MOST_THREADS))
-"""Wide: how many slices go on at once is the pipeline's to bound, stream by stream."""
 
 StreamName = Annotated[str, Field(json_schema_extra={"enum": [s.name for s in all_streams()]})]
 
@@ -72,7 +62,10 @@ def nightly_export(
         streams: Only these. Empty: as configured, or all.
         token_block: Name of a Prefect block of type Secret that holds the token. Empty: SENTRY_AUTH_TOKEN.
     """
-    return _perform(lambda: _settings(home, config, organizations, streams, token_block), command="export")
+    return _perform(
+        lambda: _settings(home, config, organizations, streams, token_block),
+        lambda settings, observer: _export_flow(settings, observer, command="export"),
+    )
 
 
 @flow(name="backfill", flow_run_name=_run_name, task_runner=RUNNER)
@@ -104,9 +97,9 @@ def backfill(
         return Failed(message="The end must be later than the start.")
     return _perform(
         lambda: _settings(home, config, organizations, streams, token_block),
-        command="backfill",
-        since=start,
-        until=end,
+        lambda settings, observer: _export_flow(
+            settings, observer, command="backfill", since=start, until=end
+        ),
     )
 
 
@@ -118,11 +111,7 @@ def publish(home: str = "", config: str = "") -> State[Any]:
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
     """
-    try:
-        link = _publish(_settings(home, config))
-    except (UsageError, WarehouseError) as error:
-        return Failed(message=str(error))
-    return Completed(message=f"Published {link / 'sentry.duckdb'}")
+    return _perform(lambda: _settings(home, config), lambda settings, _: _publish_flow(settings))
 
 
 @flow(name="replay", flow_run_name=_run_name)
@@ -140,24 +129,10 @@ def replay(
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
     """
-    try:
-        settings = _settings(home, config)
-        start = _plain(since) if since else None
-        replayed = replay_plain(settings, streams=streams, since=start)
-        _publish(settings)
-    except (UsageError, WarehouseError) as error:
-        return Failed(message=str(error))
-    message = f"{sum(replayed.rows.values()):,} rows from {replayed.files:,} files"
-    if replayed.unreadable:
-        return Failed(
-            message=f"{message}; {len(replayed.unreadable)} could not be read: {replayed.unreadable[0]}"
-        )
-    return Completed(message=message)
-
-
-def _publish(settings: Settings) -> Path:
-    kept = settings.publish
-    return publish_plain(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+    start = _plain(since) if since else None
+    return _perform(
+        lambda: _settings(home, config), lambda settings, _: _replay_flow(settings, streams, start)
+    )
 
 
 def _plain(time: datetime) -> datetime:
@@ -194,8 +169,8 @@ class _Given:
     """What a command of this process hands to the flow it starts; never leaves the process."""
 
     settings: Settings
-    observer: Observer
-    result: Result | None = None
+    observer: Observer | None = None
+    result: Any = None
     error: Exception | None = None
 
 
@@ -211,14 +186,38 @@ def export_orchestrated(
     until: datetime | None = None,
 ) -> Result:
     """`pipeline.export` as a flow run of this process. Raises what `pipeline.export` does."""
-    given = _Given(settings, observer)
-    token = _given.set(given)
     home = str(settings.home_path.absolute())
+    result: Result = _start(
+        _Given(settings, observer),
+        lambda: (
+            backfill(since=since, until=until, home=home, return_state=True)
+            if command == "backfill"
+            else nightly_export(home=home, return_state=True)
+        ),
+    )
+    return result
+
+
+def replay_orchestrated(settings: Settings, streams: Sequence[str], since: datetime | None) -> Replayed:
+    """`replay.replay` and publishing as a flow run of this process. Raises what they do."""
+    home = str(settings.home_path.absolute())
+    result: Replayed = _start(
+        _Given(settings), lambda: replay(streams=list(streams), since=since, home=home, return_state=True)
+    )
+    return result
+
+
+def publish_orchestrated(settings: Settings) -> Path:
+    """`publish.publish` as a flow run of this process. Raises what that does."""
+    home = str(settings.home_path.absolute())
+    result: Path = _start(_Given(settings), lambda: publish(home=home, return_state=True))
+    return result
+
+
+def _start(given: _Given, run: Callable[[], State[Any]]) -> Any:
+    token = _given.set(given)
     try:
-        if command == "backfill":
-            state = backfill(since=since, until=until, home=home, return_state=True)
-        else:
-            state = nightly_export(home=home, return_state=True)
+        state = run()
     finally:
         _given.reset(token)
     if given.error:
@@ -230,23 +229,18 @@ def export_orchestrated(
 
 def _perform(
     settings_of: Callable[[], Settings],
-    *,
-    command: str,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    work: Callable[[Settings, Observer | None], tuple[Any, State[Any]]],
 ) -> State[Any]:
-    """Runs the pipeline as tasks of the current flow run; returns the state the run deserves."""
+    """Does the work of the current flow run; returns the state it deserves.
+
+    What a person can mend is one sentence of a failed state, everything else is raised.
+    """
     given = _given.get()
     if given:
         click.echo(f"Shown at {flow_run.ui_url}", err=True)
     try:
-        settings = given.settings if given else settings_of()
-        with Artifacts(given.observer if given else None) as artifacts:
-            result = export_plain(
-                settings, artifacts, command=command, since=since, until=until, workers=Tasks(artifacts)
-            )
-        show_report(read_report(settings.home_path, result))
-    except (UsageError, SentryError, WarehouseError) as error:
+        result, state = work(given.settings if given else settings_of(), given.observer if given else None)
+    except (UsageError, SentryError, WarehouseError, KeyFileError, PolicyError) as error:
         if given:
             given.error = error
         return Failed(message=str(error))
@@ -256,7 +250,42 @@ def _perform(
         raise
     if given:
         given.result = result
-    return conclude(result)
+    return state
+
+
+def _export_flow(
+    settings: Settings,
+    observer: Observer | None,
+    *,
+    command: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> tuple[Result, State[Any]]:
+    with Artifacts(observer) as artifacts:
+        result = export_plain(
+            settings, artifacts, command=command, since=since, until=until, workers=Tasks(artifacts)
+        )
+    show_report(read_report(settings.home_path, result))
+    return result, conclude(result)
+
+
+def _replay_flow(
+    settings: Settings, streams: Sequence[str], since: datetime | None
+) -> tuple[Replayed, State[Any]]:
+    show = FileProgress()
+    replayed = as_task("replay", lambda: replay_plain(settings, streams=streams, since=since, show=show))
+    link, _ = _publish_flow(settings)
+    show_markdown("replay-report", replay_as_markdown(replayed, link))
+    message = f"{sum(replayed.rows.values()):,} rows from {replayed.files:,} files"
+    if replayed.unreadable:
+        lost = f"{len(replayed.unreadable):,} could not be read: {replayed.unreadable[0]}"
+        return replayed, Failed(message=f"{message}; {lost}")
+    return replayed, Completed(message=message)
+
+
+def _publish_flow(settings: Settings) -> tuple[Path, State[Any]]:
+    link = as_task("publish", lambda: publish_home(settings))
+    return link, Completed(message=f"Published {link / 'sentry.duckdb'}")
 
 
 def conclude(result: Result) -> State[Any]:
@@ -268,80 +297,3 @@ def conclude(result: Result) -> State[Any]:
         return Completed(message=verdict(result))
     standing = all(slice_["status"] in STANDING for slice_ in result.incomplete)
     return Failed(name="Incomplete" if standing else "Failed", message=verdict(result))
-
-
-@dataclass(slots=True)
-class _Job:
-    slice_: Slice
-    work: Callable[[], list[Slice]]
-    future: Future[list[Slice]]
-    children: list[Slice] | None = None
-    error: BaseException | None = None
-
-
-class Tasks:
-    """Lets slices be worked on as tasks of the current flow run, in threads of its task runner."""
-
-    def __init__(self, artifacts: Artifacts) -> None:
-        self._artifacts = artifacts
-        self._jobs: dict[str, _Job] = {}
-        self._tasks: dict[str, Task[..., State[Any]]] = {}
-
-    def start(self, slice_: Slice, work: Callable[[], list[Slice]]) -> Future[list[Slice]]:
-        """Submits the slice as a task named like it, tagged with its stream."""
-        job = self._jobs[slice_.slice_id] = _Job(slice_, work, Future())
-        submitted = self._task(slice_.stream).submit(slice_.title, slice_.slice_id)
-        submitted.add_done_callback(lambda done: self._settle(slice_.slice_id, done))
-        return job.future
-
-    def step(self, title: str, work: Callable[[], T]) -> T:
-        """Does the work as a task with this name."""
-        return task(name=title, task_run_name=title, cache_policy=NO_CACHE, persist_result=False)(work)()
-
-    def close(self) -> None:
-        """Nothing to close: the flow run ends its task runner."""
-
-    def _task(self, stream: str) -> Task[..., State[Any]]:
-        if stream not in self._tasks:
-            # retries stay with the client: Prefect's would repeat what is committed
-            self._tasks[stream] = Task(
-                self._do,
-                name=stream,
-                tags=[stream],
-                task_run_name="{title}",
-                cache_policy=NO_CACHE,
-                persist_result=False,
-            )
-        return self._tasks[stream]
-
-    def _do(self, title: str, slice_id: str) -> State[Any]:
-        del title  # it names the task run
-        job = self._jobs[slice_id]
-        try:
-            job.children = job.work()
-        except BaseException as error:
-            job.error = error
-            raise
-        status, reason = self._artifacts.outcomes.pop(slice_id, ("stopped", ""))
-        rows = self._artifacts.rows.pop(slice_id, 0)
-        return slice_state(status, reason, rows)
-
-    def _settle(self, slice_id: str, done: PrefectFuture[Any]) -> None:
-        job = self._jobs.pop(slice_id)
-        if job.children is not None:
-            job.future.set_result(job.children)
-        else:
-            job.future.set_exception(
-                job.error or RuntimeError(f"Prefect did not run {job.slice_.title}: {done}")
-            )
-
-
-def slice_state(status: str, reason: str, rows: int) -> State[Any]:
-    """The state of a slice's task."""
-    if status in ("complete", "sampled"):
-        return Completed(message=f"{rows:,} rows" + (f"; {reason}" if reason else ""))
-    if status == "split":
-        return Completed(name="Split", message="Too much for one window: smaller ones took its place.")
-    if status == "stopped":
-        return Cancelled(message="Stopped; the next run goes on here.")
-    return Failed(name="Failed" if status == "failed" else status.capitalize(), message=reason)

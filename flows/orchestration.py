@@ -9,13 +9,14 @@ import os
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.pipeline import Result
+    from flows.replay import Replayed
     from flows.run import Observer
     from flows.settings import Settings
 
@@ -130,15 +131,55 @@ def export(
 
     Raises what `pipeline.export` does, and PrefectUnreachable.
     """
-    api = configured_api() if prefect else ""
-    if not api:
+    if not _is_ready(prefect):
         from flows.pipeline import export as export_here
 
         return export_here(settings, observer, command=command, since=since, until=until)
-    check_api(api)
-    prepare_environment()
-    use_api(api)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the bars say it
     from flows.nightly import export_orchestrated
 
     return export_orchestrated(settings, observer, command=command, since=since, until=until)
+
+
+def replay(
+    settings: Settings, *, prefect: bool = True, streams: Sequence[str] = (), since: datetime | None = None
+) -> Replayed:
+    """`replay.replay`, then publishes; as a Prefect flow run under the same conditions as `export`.
+
+    Raises what they do, and PrefectUnreachable.
+    """
+    if not _is_ready(prefect):
+        from flows.publishing import publish_home
+        from flows.replay import replay as replay_here
+
+        replayed = replay_here(settings, streams=streams, since=since)
+        publish_home(settings)
+        return replayed
+    from flows.nightly import replay_orchestrated
+
+    return replay_orchestrated(settings, streams, since)
+
+
+def publish(settings: Settings, *, prefect: bool = True) -> Path:
+    """Publishes; as a Prefect flow run under the same conditions as `export`. Returns the link.
+
+    Raises WarehouseError and PrefectUnreachable.
+    """
+    if not _is_ready(prefect):
+        from flows.publishing import publish_home
+
+        return publish_home(settings)
+    from flows.nightly import publish_orchestrated
+
+    return publish_orchestrated(settings)
+
+
+def _is_ready(prefect: bool) -> bool:
+    """Whether to run under Prefect; then it may be imported. Raises PrefectUnreachable."""
+    api = configured_api() if prefect else ""
+    if not api:
+        return False
+    check_api(api)
+    prepare_environment()
+    use_api(api)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal has its own
+    return True

@@ -32,12 +32,12 @@ from flows.planning import (
     wanted_requests,
 )
 from flows.policy import privacy_of
+from flows.publishing import publish_home
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings, UsageError
 from warehouse import state
 from warehouse.checks import CheckFailed, run_checks
 from warehouse.load import fit_table
-from warehouse.publish import publish
 from warehouse.store import Store
 from warehouse.worklist import worklist
 
@@ -112,12 +112,7 @@ def export(
     finally:
         workers.close()
         store.close()
-    result.published = workers.step(
-        "publish",
-        lambda: publish(
-            settings.home_path, keep=settings.publish.keep, group_readable=settings.publish.group_readable
-        ),
-    )
+    result.published = workers.step("publish", lambda: publish_home(settings))
     result.seconds = (datetime.now(UTC) - began).total_seconds()
     return result
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.pipeline import Result
+from flows.replay import Replayed
 from flows.report import troubles
 from warehouse.inspect import run_query
 from warehouse.schema import literal
@@ -65,14 +66,27 @@ def read_report(home: Path, result: Result) -> Report:
     return Report(result, coverage, drift, deprecations)
 
 
-def coverage_rows(report: Report) -> list[dict[str, Any]]:
-    """The table of coverage: one row per stream and kind of request."""
-    return report.coverage
-
-
 def as_markdown(report: Report) -> str:
     """The report as people read it in Prefect's UI."""
-    parts = (_heading(report), _incomplete(report), _streams(report), _tables(report), _notices(report))
+    parts = (
+        _heading(report),
+        _incomplete(report),
+        _streams(report),
+        _rows(report.result.rows),
+        _notices(report),
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def replay_as_markdown(replayed: Replayed, published: Path) -> str:
+    """The report of a replay."""
+    lost = [f"- `{_plain(file)}`" for file in replayed.unreadable[:MOST]]
+    parts = (
+        f"# {replayed.files:,} files, {replayed.pages:,} pages read in {replayed.seconds:,.0f} s",
+        _published(published),
+        "\n".join(["## Could not be read", "", *lost]) if lost else "",
+        _rows(replayed.rows),
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -99,10 +113,13 @@ def _heading(report: Report) -> str:
         + (", taken up where an earlier one stopped." if result.resumed else "."),
     ]
     if result.published:
-        lines.append(
-            f"Published: `{result.published / 'sentry.duckdb'}` and `{result.published / 'parquet'}`"
-        )
+        lines.append(_published(result.published))
     return "\n\n".join(lines)
+
+
+def _published(link: Path) -> str:
+    files = (link / "sentry.duckdb", link / "parquet")
+    return "Published: " + " and ".join(f"[{file}]({file.absolute().as_uri()})" for file in files)
 
 
 def _incomplete(report: Report) -> str:
@@ -131,8 +148,8 @@ def _streams(report: Report) -> str:
     return _section("Streams", heads, rows)
 
 
-def _tables(report: Report) -> str:
-    rows = [(f"`{name}`", f"{count:,}") for name, count in sorted(report.result.rows.items())]
+def _rows(counts: dict[str, int]) -> str:
+    rows = [(f"`{name}`", f"{count:,}") for name, count in sorted(counts.items())]
     return _section("Rows in the warehouse", ("table", "rows"), rows)
 
 
