@@ -37,6 +37,12 @@ STANDING = ("forbidden", "gone", "capped")
 
 StreamName = Annotated[str, Field(json_schema_extra={"enum": [s.name for s in all_streams()]})]
 
+Time = Annotated[
+    datetime,
+    Field(json_schema_extra={"pattern": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].+)?$"}),
+]
+"""The pattern lets Prefect's server refuse what is no date; it does not look at `format`."""
+
 EVERYTHING: list[str] = []
 """An empty list in the form: no choice was made."""
 
@@ -70,8 +76,8 @@ def nightly_export(
 
 @flow(name="backfill", flow_run_name=_run_name, task_runner=RUNNER)
 def backfill(
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
     days: Annotated[int, Field(ge=1, le=3660)] = 90,
     home: str = "",
     config: str = "",
@@ -117,7 +123,7 @@ def publish(home: str = "", config: str = "") -> State[Any]:
 @flow(name="replay", flow_run_name=_run_name)
 def replay(
     streams: list[StreamName] = EVERYTHING,
-    since: datetime | None = None,
+    since: Time | None = None,
     home: str = "",
     config: str = "",
 ) -> State[Any]:

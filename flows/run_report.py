@@ -71,6 +71,7 @@ def as_markdown(report: Report) -> str:
     parts = (
         _heading(report),
         _incomplete(report),
+        _warnings(report.result),
         _streams(report),
         _rows(report.result.rows),
         _notices(report),
@@ -130,21 +131,26 @@ def _incomplete(report: Report) -> str:
     return "## Not complete\n\n" + "\n".join(lines)
 
 
+def _warnings(result: Result) -> str:
+    lines = [f"- {_plain(warning)}" for warning in result.warnings]
+    return "\n".join(["## Worth a look", "", *lines]) if lines else ""
+
+
 def _streams(report: Report) -> str:
     """Streams by the time spent on them, the slowest first."""
     totals: dict[str, list[float]] = {}
     for row in report.coverage:
         if row["request"] == "audit":  # days that were compared, not asked for
             continue
-        total = totals.setdefault(row["stream"], [0, 0, 0, 0])
-        for i, name in enumerate(("slices", "requests", "records", "seconds")):
+        total = totals.setdefault(row["stream"], [0, 0, 0, 0, 0])
+        for i, name in enumerate(("complete", "slices", "requests", "records", "seconds")):
             total[i] += row[name] or 0
-    slowest = sorted(totals.items(), key=lambda item: -item[1][3])
+    slowest = sorted(totals.items(), key=lambda item: -item[1][-1])
     rows = [
-        (name, f"{slices:,.0f}", f"{requests:,.0f}", f"{records:,.0f}", f"{seconds:,.1f}")
-        for name, (slices, requests, records, seconds) in slowest
+        (name, f"{whole:,} of {slices:,}", f"{requests:,}", f"{records:,}", f"{seconds:,.1f}")
+        for name, (whole, slices, requests, records, seconds) in slowest
     ]
-    heads = ("stream, slowest first", "slices", "requests", "records read", "seconds, slices added up")
+    heads = ("stream, slowest first", "slices complete", "requests", "records read", "seconds, added up")
     return _section("Streams", heads, rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,8 +17,12 @@ NIGHTLY = "30 2 * * *"
 LOCALTIME = Path("/etc/localtime")
 
 
-def local_timezone(localtime: Path = LOCALTIME) -> str:
-    """The IANA name of this machine's time zone; UTC where it can not be told."""
+def local_timezone(localtime: Path = LOCALTIME, variable: str | None = None) -> str:
+    """The IANA name of this machine's time zone, as the variable TZ or else the system has it; UTC where it
+    can not be told."""
+    named = (os.environ.get("TZ", "") if variable is None else variable).removeprefix(":")
+    if _is_zone(named):
+        return named
     name = "/".join(localtime.resolve().parts).partition("/zoneinfo/")[2]
     return name if _is_zone(name) else "UTC"
 

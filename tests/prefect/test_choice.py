@@ -82,5 +82,7 @@ def test_the_time_zone_of_this_machine(tmp_path: Path) -> None:
     vienna = tmp_path / "zoneinfo" / "Europe" / "Vienna"
     vienna.write_bytes(b"")
     (tmp_path / "localtime").symlink_to(vienna)
-    assert local_timezone(tmp_path / "localtime") == "Europe/Vienna"
-    assert local_timezone(tmp_path / "missing") == "UTC"
+    assert local_timezone(tmp_path / "localtime", "") == "Europe/Vienna"
+    assert local_timezone(tmp_path / "localtime", "no zone") == "Europe/Vienna"
+    assert local_timezone(tmp_path / "localtime", ":Asia/Tokyo") == "Asia/Tokyo"
+    assert local_timezone(tmp_path / "missing", "") == "UTC"

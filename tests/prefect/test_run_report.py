@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.pipeline import Result
-from flows.run_report import Report, as_markdown, verdict
+from flows.replay import Replayed
+from flows.run_report import Report, as_markdown, replay_as_markdown, verdict
 
 COVERAGE = {
     "stream": "issues",
@@ -30,7 +31,7 @@ def test_a_complete_run_says_up_to_when() -> None:
     assert verdict(whole) == "All 3 slices are complete, up to 2026-11-22 02:30 UTC."
     text = as_markdown(Report(whole))
     assert text.startswith("# All 3 slices are complete")
-    assert "/data/published/sentry.duckdb" in text
+    assert "[/data/published/sentry.duckdb](file:///data/published/sentry.duckdb)" in text
     assert "| `issues` | 1,234 |" in text
     assert "Not complete" not in text
 
@@ -47,7 +48,9 @@ def test_what_is_missing_drifts_or_ends_has_its_section() -> None:
         "reason": "a | b\n<script>",
     }
     report = Report(
-        result(slices={"complete": 1, "failed": 1}, incomplete=[slice_]),
+        result(
+            slices={"complete": 1, "failed": 1}, incomplete=[slice_], warnings=["Fewer rows\nthan usual."]
+        ),
         coverage=[COVERAGE, {**COVERAGE, "request": "audit", "seconds": None}],
         drift=[{"stream": "issues", "path": "a|b", "kind": "new", "found": "object", "since": "2026-11-22"}],
         deprecations=[{"path": "/old/", "date": None, "replacement": "/new/"}],
@@ -55,6 +58,17 @@ def test_what_is_missing_drifts_or_ends_has_its_section() -> None:
     text = as_markdown(report)
     assert "1 of 2 slices are not complete (1 failed)." in text
     assert "<script>" not in text
-    assert "| issues | 2 | 1,200 | 3 | 1.5 |" in text
+    assert "- Fewer rows than usual." in text
+    assert "| issues | 1 of 2 | 1,200 | 3 | 1.5 |" in text
     assert "| issues | `a\\|b` | new, object | 2026-11-22 |" in text
     assert "| `/old/` |  | /new/ |" in text
+
+
+def test_a_replay_says_what_it_read_and_what_it_could_not() -> None:
+    replayed = Replayed(
+        files=1200, pages=3400, seconds=2, unreadable=["raw/issues/a.parquet"], rows={"issues": 5}
+    )
+    text = replay_as_markdown(replayed, Path("/data/published"))
+    assert text.startswith("# 1,200 files, 3,400 pages read in 2 s")
+    assert "- `raw/issues/a.parquet`" in text
+    assert "| `issues` | 5 |" in text
