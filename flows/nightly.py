@@ -223,13 +223,17 @@ def publish_orchestrated(settings: Settings) -> Path:
 def _start(given: _Given, run: Callable[[], State[Any]]) -> Any:
     token = _given.set(given)
     try:
-        state = run()
+        problem = run().message
+    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
+        problem = str(error)
+        if given.result is not None:
+            click.echo(f"Prefect was not told how the run ended: {problem}", err=True)
     finally:
         _given.reset(token)
     if given.error:
         raise given.error
     if given.result is None:
-        raise PrefectUnreachable(f"Prefect did not let the flow run: {state.message}")
+        raise PrefectUnreachable(f"Prefect did not let the flow run: {problem}")
     return given.result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
 def sandbox() -> Iterator[Sandbox]:
     """A small organization that answers at once."""
     with Sandbox(SMALL) as started:
+        yield started
+
+
+@pytest.fixture
+def slow_sandbox() -> Iterator[Sandbox]:
+    """The same organization, slow enough that a run can be caught at work."""
+    with Sandbox(replace(SMALL, latency=0.4)) as started:
         yield started
 
 

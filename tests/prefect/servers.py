@@ -8,12 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import httpx
 
 from extractors.sandbox import Sandbox
@@ -45,12 +44,13 @@ def free_port() -> int:
 class PrefectServer:
     """`prefect server start` on loopback with a home and a port of its own."""
 
-    def __init__(self, home: Path, *, database: str = "") -> None:
+    def __init__(self, home: Path, *, database: str = "", prefix: Sequence[str] = ()) -> None:
         self.home = home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
-        self.client = httpx.Client(base_url=self.url + "/", trust_env=False, timeout=30)
+        self.client = httpx.Client(base_url=self.url + "/", trust_env=False, timeout=120)
         self.database = database
+        self.prefix = prefix
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -64,7 +64,16 @@ class PrefectServer:
             environment["PREFECT_API_DATABASE_CONNECTION_URL"] = self.database
         with log:
             self.process = subprocess.Popen(
-                [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)],
+                [
+                    *self.prefix,
+                    BIN / "prefect",
+                    "server",
+                    "start",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(self.port),
+                ],
                 env=environment,
                 cwd=self.home,
                 stdout=log,
@@ -154,6 +163,16 @@ class PrefectServer:
         state: dict[str, Any] = run["state"]
         return state
 
+    def run_of(self, home: Path) -> dict[str, Any]:
+        """The flow run that works on this home; waits until there is one."""
+
+        def find() -> list[dict[str, Any]]:
+            runs = self.ask("flow_runs/filter", sort="START_TIME_DESC", limit=20)
+            return [run for run in runs if run["parameters"].get("home") == str(home)]
+
+        found: dict[str, Any] = wait_for(find)[0]
+        return found
+
     def wait_until_at_work(self, run_id: str, *, slices: int = 5) -> None:
         """Until some slices are done and the run goes on."""
         wait_for(lambda: len(self.tasks(run_id, "COMPLETED")) >= slices)
@@ -211,31 +230,6 @@ def call(
         timeout=PATIENCE,
         check=False,
     )
-
-
-OF_THE_RUN = ("_", "valid_")
-"""Columns that begin so tell when something was read, not what."""
-
-
-def rows(home: Path) -> dict[str, list[str]]:
-    """Every published row of every table, without what tells one run from another."""
-    connection = duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True)
-    try:
-        columns: dict[str, list[str]] = {}
-        for table, column in connection.execute(
-            "select table_name, column_name from duckdb_columns() where schema_name = 'main' "
-            "and table_name in (select table_name from duckdb_tables()) order by all"
-        ).fetchall():
-            if not column.startswith(OF_THE_RUN):
-                columns.setdefault(table, []).append(f'"{column}"')
-        return {
-            table: sorted(
-                str(row) for row in connection.execute(f"select {', '.join(names)} from {table}").fetchall()
-            )
-            for table, names in columns.items()
-        }
-    finally:
-        connection.close()
 
 
 def make_secret(server: PrefectServer, name: str, value: str) -> None:

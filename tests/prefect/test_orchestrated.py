@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from extractors.sandbox import Sandbox
-from tests.prefect.servers import PrefectServer, call, rows, sentry
+from tests.prefect.contents import rows
+from tests.prefect.servers import PrefectServer, call, sentry
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
 
 
 def test_an_orchestrated_export_brings_the_same_rows(

@@ -10,7 +10,7 @@ import pytest
 from extractors.sandbox import Sandbox
 from tests.prefect.servers import PrefectServer, call, process, sentry, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
 NIGHTLY = "deployments/name/nightly_export/nightly"
 

@@ -5,52 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from extractors.sandbox import Sandbox
-from tests.prefect.conftest import POOL, SMALL
-from tests.prefect.servers import PrefectServer, call, make_secret, process, rows, sentry, wait_for
+from tests.prefect.conftest import POOL
+from tests.prefect.contents import expected_rows, rows, runs, slices
+from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
 NIGHTLY = "nightly_export/nightly"
 WORKER = ["prefect", "worker", "start", "--pool", POOL]
-
-
-@pytest.fixture
-def slow_sandbox() -> Iterator[Sandbox]:
-    """The same organization, slow enough that a run can be caught at work."""
-    from dataclasses import replace
-
-    with Sandbox(replace(SMALL, latency=0.4)) as started:
-        yield started
-
-
-def slices(home: Path) -> dict[str, int]:
-    """Slices of the newest run by state."""
-    connection = duckdb.connect(str(home / "warehouse.duckdb"), read_only=True)
-    try:
-        found = connection.execute(
-            "select state, count(*) from meta.slices group by all having count(*) > 0"
-        ).fetchall()
-        return dict(found)
-    finally:
-        connection.close()
-
-
-def runs(home: Path) -> list[str]:
-    """States of the runs in the warehouse."""
-    connection = duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True)
-    try:
-        return [
-            s for (s,) in connection.execute("select status from meta.runs order by started_at").fetchall()
-        ]
-    finally:
-        connection.close()
 
 
 def flow_process(worker: subprocess.Popen[bytes]) -> int:
@@ -61,16 +28,6 @@ def flow_process(worker: subprocess.Popen[bytes]) -> int:
         return [int(line) for line in found.stdout.split()]
 
     return int(wait_for(children)[0])
-
-
-def expected_rows(server: PrefectServer, sandbox: Sandbox, folder: Path) -> dict[str, list[str]]:
-    """What an undisturbed export of this process brings."""
-    home = folder / "undisturbed"
-    done = call(
-        ["sentry-warehouse", "export", "--no-prefect"], server.environment(**sentry(sandbox, home)), folder
-    )
-    assert done.returncode == 3, done.stderr
-    return rows(home)
 
 
 def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
