@@ -336,8 +336,14 @@ def replay_command(
 @command("schedule")
 @click.option("--cron", default="30 2 * * *", show_default=True, help="When, as five fields of cron.")
 @click.option("--timezone", metavar="ZONE", help="As Europe/Vienna; default this machine's.")
+@click.option("--token-block", default="", metavar="NAME", help="Block of type Secret that holds the token.")
 def schedule_command(
-    context: click.Context, home: str | None, config: str | None, cron: str, timezone: str | None
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    cron: str,
+    timezone: str | None,
+    token_block: str,
 ) -> None:
     """Serve the nightly export under Prefect, until it is stopped (a service of its own).
 
@@ -351,12 +357,15 @@ def schedule_command(
     from flows.schedule import local_timezone, serve_nightly
 
     settings = settings_of(context, home, config)
+    if not settings.token and not token_block:
+        _say("There is no token yet: runs fail until SENTRY_AUTH_TOKEN is set, or --token-block names one.")
     named = config or (context.obj or {}).get("config")
     serve_nightly(
         cron=cron,
         timezone=timezone or local_timezone(),
         home=str(settings.home_path.absolute()),
         config=str(Path(named).absolute()) if named else None,
+        token_block=token_block,
     )
 
 

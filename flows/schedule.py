@@ -35,8 +35,10 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) -> None:
+def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, token_block: str = "") -> None:
     """Registers the deployments and runs what is due, one run at a time, until it is stopped.
+
+    `token_block` names a Prefect block of type Secret to use in place of SENTRY_AUTH_TOKEN.
 
     Raises UsageError for a wrong schedule or when no Prefect server is configured, PrefectUnreachable when
     it does not answer.
@@ -65,15 +67,17 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None) ->
         raise UsageError(f"{cron!r} is no cron schedule: write five fields, as in {NIGHTLY!r}.") from None
     # a second run waits for the first: two writers can not have the file open
     alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+    target = {"home": home, "config": config or ""}
+    asking = {**target, "token_block": token_block}
     shared: dict[str, Any] = {
-        "parameters": {"home": home, "config": config or ""},
         "tags": ["sentry-warehouse"],
         "concurrency_limit": alone,
         "entrypoint_type": EntrypointType.MODULE_PATH,
     }
     deployments = [
-        nightly_export.to_deployment("nightly", schedule=schedule, **shared),
-        *(flow.to_deployment("by-hand", **shared) for flow in (backfill, replay, publish)),
+        nightly_export.to_deployment("nightly", schedule=schedule, parameters=asking, **shared),
+        backfill.to_deployment("by-hand", parameters=asking, **shared),
+        *(flow.to_deployment("by-hand", parameters=target, **shared) for flow in (replay, publish)),
     ]
     # not paused when it ends: a night that falls into a restart is made up for
     _refuse_pooled(f"{nightly_export.name}/nightly")

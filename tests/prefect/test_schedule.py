@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from extractors.sandbox import Sandbox
-from tests.prefect.servers import PrefectServer, call, process, sentry, wait_for
+from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
@@ -30,8 +30,10 @@ def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectSe
 def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
     empty_server: PrefectServer, sandbox: Sandbox, home: Path, tmp_path: Path
 ) -> None:
-    environment = empty_server.environment(**sentry(sandbox, home))
+    make_secret(empty_server, "sentry-token", sandbox.token)
+    environment = empty_server.environment(**sentry(sandbox, home, SENTRY_AUTH_TOKEN=""))
     schedule = ["sentry-warehouse", "schedule", "--cron", "* * * * *", "--timezone", "Europe/Vienna"]
+    schedule += ["--token-block", "sentry-token"]
     with process(schedule, environment, tmp_path) as served:
         first = wait_for(lambda: started(empty_server))[0]
         state = empty_server.wait_until_ended(first["id"])
