@@ -12,6 +12,8 @@ from typing import Any
 import duckdb
 
 from dashboards.catalogue import DashboardError, Query
+from warehouse.schema import literal
+from warehouse.store import CATALOG
 
 CACHED = 2000
 
@@ -95,7 +97,9 @@ class Published:
                 self._let_go()
                 self._connection = open_read_only(self.file, threads=self._threads)
                 self._identity = identity
-            return self._connection.cursor(), generation
+            cursor = self._connection.cursor()
+            cursor.execute(f"use {CATALOG}")  # a cursor does not inherit it
+            return cursor, generation
 
     def _let_go(self) -> None:
         self._connection = None  # not closed: that would cut off the cursors of running queries
@@ -105,14 +109,13 @@ class Published:
 
 def open_read_only(file: Path, *, threads: int = 0) -> duckdb.DuckDBPyConnection:
     """A connection that can neither write nor reach any file or host but this one."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "enable_external_access": "false",
-        "lock_configuration": "true",
-    }
-    if threads:
-        config["threads"] = str(threads)
+    connection = duckdb.connect(":memory:", config={"threads": threads} if threads else {})
     try:
-        # the real path: a link that moves on must not lead to the instance of the file before
-        return duckdb.connect(str(file.resolve(strict=True)), read_only=True, config=config)
+        # an instance of its own: one per path would still show the file that lay there before
+        connection.execute(f"attach {literal(str(file.resolve(strict=True)))} as {CATALOG} (read_only)")
     except (OSError, duckdb.Error) as error:
+        connection.close()
         raise DashboardError(f"{file} can not be opened: {error}") from error
+    for setting in (f"use {CATALOG}", "set enable_external_access = false", "set lock_configuration = true"):
+        connection.execute(setting)
+    return connection

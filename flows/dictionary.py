@@ -168,7 +168,11 @@ def _mart_sections(tables: Iterable[Table]) -> Iterator[str]:
             yield f"### marts.{mart.name}"
             kind = "A table." if mart.materialised else "A view."
             read = ", ".join(_link(name) for name in mart.needs)
-            yield f"{mart.grain} {kind}\n\nDefinition: {_sentence(mart.definition)}\n\nReads: {read}."
+            key = ", ".join(f"`{name}`" for name in mart.key)
+            yield (
+                f"{mart.grain} {kind} Key: {key}.\n\nDefinition: {_sentence(mart.definition)}\n\n"
+                f"Reads: {read}."
+            )
             described = connection.execute(f"describe {mart.full_name}").fetchall()
             types = {row[0]: row[1] for row in described}
             yield _grid(("column", "type", "meaning"), [(n, types[n], m) for n, m in mart.columns])

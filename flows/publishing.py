@@ -1,4 +1,4 @@
-"""Publishing as the settings want it: for the pipeline, the command and the flow."""
+"""Publishing as the settings want it: the one place that export, replay, flows and commands publish from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from flows.settings import Settings
 from warehouse.publish import publish
 
 
-def publish_home(settings: Settings) -> Path:
-    """Publishes the warehouse of the settings; returns the link to it. Raises WarehouseError."""
-    kept = settings.publish
-    return publish(settings.home_path, keep=kept.keep, group_readable=kept.group_readable)
+def publish_home(settings: Settings, *, compact: bool = False) -> Path:
+    """Publishes the home folder; returns the path of `published`. Raises as `warehouse.publish` does."""
+    chosen = settings.publish
+    return publish(
+        settings.home_path,
+        keep=chosen.keep,
+        group_readable=chosen.group_readable,
+        compact=compact,
+        compact_days=chosen.compact_days,
+    )

@@ -3,10 +3,13 @@
 A file opens with comment lines and goes on with one bare SELECT:
 
     -- One row per project and day.                   the grain, one sentence
+    -- key: organization_id, project_id, day          columns that tell one row from all others
     -- definition: opened = issues first seen …       the metric's one written definition
     -- materialised: yes                              a table made at publish; a view where this is missing
     -- reconcile: select … except select …            returns no row while mart and source tables agree
     -- project_id: The project.                       one line per column, in the SELECT's order
+    -- opened: Issues first seen; additive.           numbers say whether they may be added up: additive,
+                                                      additive within a …, or not additive
 
 A line goes on in the next one when that is indented by three blanks or more after the dashes.
 
@@ -39,6 +42,7 @@ class Mart:
 
     name: str
     grain: str
+    key: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     definition: str
     reconcile: str
@@ -59,13 +63,14 @@ def all_marts(folder: Path = FOLDER) -> tuple[Mart, ...]:
 
 
 def parse_mart(name: str, text: str) -> Mart:
-    """A mart from the text of its file. Raises MartError when grain, definition, columns or SQL lack."""
+    """A mart from the text of its file. Raises MartError when grain, key, definition, columns or SQL lack."""
     grain, words, sql = split_header(name, text)
-    special = {"definition": "", "reconcile": "", "materialised": "no"}
+    special = {"key": "", "definition": "", "reconcile": "", "materialised": "no"}
     columns = tuple((word, value) for word, value in words if word not in special)
     special |= {word: value for word, value in words if word in special}
     for part, value in (
         ("grain", grain),
+        ("key", special["key"]),
         ("columns", columns),
         ("definition", special["definition"]),
         ("SQL", sql),
@@ -77,6 +82,7 @@ def parse_mart(name: str, text: str) -> Mart:
     return Mart(
         name=name,
         grain=grain,
+        key=tuple(part.strip() for part in special["key"].split(",")),
         columns=columns,
         definition=special["definition"],
         reconcile=special["reconcile"].rstrip(";"),
@@ -106,6 +112,16 @@ def split_header(name: str, text: str) -> tuple[str, list[tuple[str, str]], str]
         elif body.strip():
             raise MartError(f"{name}.sql: header line is neither `name: text` nor indented: {line}")
     return " ".join(sentence), words, "\n".join(lines[header:]).strip().rstrip(";")
+
+
+def additive(meaning: str) -> str:
+    """Whether a column's text says that its numbers may be added up: yes, no, or within what; empty where it
+    says nothing.
+    """
+    found = re.search(r"\b(not )?additive\b( within an? \w+)?", meaning)
+    if found is None:
+        return ""
+    return "no" if found[1] else (found[2] or "yes").strip()
 
 
 def create_marts(
@@ -150,7 +166,8 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:
 
 
 def _comments(mart: Mart, kind: str) -> Iterable[str]:
-    yield f"comment on {kind} {mart.full_name} is {literal(f'{mart.grain} {mart.definition}')}"
+    about = f"{mart.grain} {mart.definition} Key: {', '.join(mart.key)}."
+    yield f"comment on {kind} {mart.full_name} is {literal(about)}"
     for name, meaning in mart.columns:
         yield f"comment on column {mart.full_name}.{quote(name)} is {literal(meaning)}"
 

@@ -1,131 +1,281 @@
-"""Publishes what BI tools read: a checked copy in a generation folder, swapped in by one rename."""
+"""Publishes what BI tools read: a copy with marts and Parquet files, checked as readers see it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from warehouse.mart_files import create_marts
+from warehouse.generations import (
+    FOLDER,
+    LINK,
+    MANIFEST,
+    begin_generation,
+    finish_generation,
+    one_publisher,
+    point,
+    prune,
+)
+from warehouse.mart_files import SCHEMA as MARTS
+from warehouse.mart_files import additive, create_marts
 from warehouse.schema import literal, quote
-from warehouse.store import CATALOG, WarehouseDamaged, WarehouseError, make_private_folder
+from warehouse.store import (
+    CATALOG,
+    STORAGE_VERSION,
+    WarehouseDamaged,
+    WarehouseError,
+    attach_warehouse,
+    make_private_folder,
+)
 
 DATABASE = "sentry.duckdb"
-LINK = "published"
-GENERATIONS = "generations"
+WAREHOUSE = "warehouse.duckdb"
+REWRITTEN = "warehouse.compact.duckdb"
+
+MANIFEST_VERSION = 1
+"""Raised when something in manifest.json goes or changes its meaning."""
+
+BUFFER = 16 << 20
+"""Bytes copied at a time."""
+
+DISK_IS_FULL = re.compile(r"No space left|File too large|Disk quota|wrote=", re.IGNORECASE)
+"""What DuckDB says of a disk without room; it hands on no error number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Where a generation lies and what it holds."""
+def publish(
+    home: Path,
+    *,
+    keep: int = 3,
+    group_readable: bool = True,
+    compact: bool = False,
+    compact_days: int = 0,
+) -> Path:
+    """Copies `warehouse.duckdb` into a new generation, builds marts and Parquet twins there, checks it, and
+    shows it under `published`. Returns the path of `published`.
 
-    folder: Path
-    manifest: dict[str, Any]
+    Readers of the old generation are not disturbed; the newest `keep` stay. While it is copied nobody may
+    write into the warehouse; who publishes second waits. `compact`, or `compact_days` since the last time
+    (0 = never), has the warehouse written anew first, which gives back the space of replaced rows.
 
-
-def publish(home: Path, *, keep: int = 3, group_readable: bool = True) -> Path:
-    """Copies the closed `warehouse.duckdb` into a new generation, builds marts and Parquet twins there,
-    checks it, and lets `published` point to it. Returns the path of `published`.
-
-    Readers of the old generation are not disturbed; the newest `keep` stay. Raises WarehouseError when
-    there is nothing to publish, WarehouseDamaged when the copy does not check out (the old one stays).
+    Raises WarehouseError when there is nothing to publish or no room for it, WarehouseBusy while an export
+    runs, WarehouseDamaged when the copy does not check out. `published` stays as it was, then.
     """
-    source = home / "warehouse.duckdb"
+    source = home / WAREHOUSE
     if not source.exists():
         raise WarehouseError(f"{source} does not exist: run `sentry-warehouse export` first.")
-    if source.with_name(source.name + ".wal").exists():
-        _fold_log(source)
     folder_mode, file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)
-    generations = home / GENERATIONS
     make_private_folder(home)
-    generations.mkdir(exist_ok=True)
-    generations.chmod(folder_mode)
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    partial = generations / f".{name}.partial"
-    _remove_partial(generations)
-    (partial / "parquet").mkdir(parents=True)
-    try:
-        shutil.copyfile(source, partial / DATABASE)
-        (partial / DATABASE).chmod(0o600)
-        manifest = _build(partial)
-        (partial / "manifest.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n")
-        for path in (partial, *partial.rglob("*")):
-            path.chmod(folder_mode if path.is_dir() else file_mode)
-        final = generations / name
-        partial.rename(final)
-    except duckdb.Error as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise WarehouseDamaged(
-            f"The copy of {source} could not be published ({str(error).splitlines()[0][:200]}); "
-            "the last published files stay as they are."
-        ) from None
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    _point(home / LINK, final)
-    _prune(generations, final, keep)
+    (home / FOLDER).mkdir(exist_ok=True)
+    (home / FOLDER).chmod(folder_mode)
+    with one_publisher(home):
+        compacted_at = _compacted_at(home / LINK)
+        if compact or (compact_days and _now() - compacted_at >= timedelta(days=compact_days)):
+            with _said_for_people(source):
+                rewrite(source)
+            compacted_at = _now()
+        partial = begin_generation(home)
+        try:
+            with _said_for_people(source):
+                rows = _copy(source, partial / DATABASE)
+                _build(partial)
+                manifest = _check(partial, rows) | {"compacted_at": compacted_at}
+            (partial / MANIFEST).write_text(json.dumps(manifest, indent=2, default=_plain) + "\n")
+            for path in (partial, *partial.rglob("*")):
+                path.chmod(folder_mode if path.is_dir() else file_mode)
+            final = finish_generation(partial)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        point(home / LINK, final)
+        prune(home / LINK, final, keep)
     return home / LINK
 
 
-def _fold_log(source: Path) -> None:
-    """Opens and closes a file that a killed writer left with a log, so that the copy is whole."""
-    connection = duckdb.connect(str(source))
-    connection.execute("checkpoint")
-    connection.close()
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
-def _remove_partial(generations: Path) -> None:
-    for left in generations.glob(".*.partial"):
-        shutil.rmtree(left, ignore_errors=True)
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return (value.replace(tzinfo=UTC) if value.tzinfo is None else value).isoformat()
+    return str(value)
 
 
-def _build(folder: Path) -> dict[str, Any]:
+def _compacted_at(link: Path) -> datetime:
+    """When the warehouse was last written anew; one that was never published is new itself."""
+    try:
+        return datetime.fromisoformat(json.loads((link / MANIFEST).read_text())["compacted_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return _now()
+
+
+@contextmanager
+def _said_for_people(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0][:200]
+        kept = "what was published last stays as it is."
+        if DISK_IS_FULL.search(str(error)):
+            raise WarehouseError(
+                f"No room on the disk to publish {source} ({first}): make room and run "
+                f"`sentry-warehouse publish`; {kept}"
+            ) from None
+        raise WarehouseDamaged(f"The copy of {source} could not be published ({first}); {kept}") from None
+
+
+@contextmanager
+def _connect(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection whose times are UTC, and which has its own folder for what does not fit into memory."""
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
+        connection.execute(f"set temp_directory = {literal(str(temporary))}")
+        yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> dict[str, int]:
+    """Copies the warehouse while nobody can write into it; rows of each of its tables."""
+    log = source.with_name(source.name + ".wal")
+    # opened first and closed last: the system drops a process's locks on a file that it closes once
+    with source.open("rb") as reader, _connect(target.with_name("tmp")) as connection:
+        while True:
+            if log.exists():  # a killed writer's; it belongs into the file before that is copied
+                attach_warehouse(connection, source, CATALOG)
+                connection.execute(f"checkpoint {CATALOG}")
+                connection.execute(f"detach {CATALOG}")
+            attach_warehouse(connection, source, CATALOG, read_only=True)
+            if not log.exists():
+                break
+            connection.execute(f"detach {CATALOG}")
+        rows = _rows(connection, CATALOG)
+        target.touch(mode=0o600)
+        with target.open("wb") as writer:
+            shutil.copyfileobj(reader, writer, BUFFER)
+    return rows
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, int]:
+    names = [
+        f"{quote(schema)}.{quote(name)}"
+        for schema, name in connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = ? order by 1, 2",
+            [catalog],
+        ).fetchall()
+    ]
+    return {
+        name: connection.execute(f"select count(*) from {catalog}.{name}").fetchall()[0][0] for name in names
+    }
+
+
+def rewrite(source: Path) -> None:
+    """Writes the warehouse anew, without the space that replaced rows left, and puts it in its place.
+
+    Takes about 30 s per GB, and as much room on the disk. Raises WarehouseBusy while an export runs,
+    WarehouseDamaged when not every row came along (the old file stays).
+    """
+    fresh = source.with_name(REWRITTEN)
+    for left in (fresh, fresh.with_name(fresh.name + ".wal")):
+        left.unlink(missing_ok=True)
+    try:
+        with _connect(source.with_name("tmp")) as connection:
+            attach_warehouse(connection, source, "old")
+            connection.execute("checkpoint old")  # no log may stay behind for the new file
+            connection.execute(
+                f"attach {literal(str(fresh))} as {CATALOG} (storage_version {literal(STORAGE_VERSION)})"
+            )
+            connection.execute(f"copy from database old to {CATALOG}")
+            connection.execute(f"checkpoint {CATALOG}")
+            before, after = _rows(connection, "old"), _rows(connection, CATALOG)
+            if before != after:
+                lost = next(name for name in before if before[name] != after.get(name))
+                raise WarehouseDamaged(
+                    f"{source} could not be written anew: of {before[lost]} rows of {lost} "
+                    f"{after.get(lost, 0)} came along; the old file stays."
+                )
+            connection.execute(f"detach {CATALOG}")
+            fresh.chmod(0o600)
+            fresh.replace(source)  # while the old file is still locked
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _build(folder: Path) -> None:
+    """Makes the marts in the copy."""
+    with _connect(folder / "tmp") as connection:
         connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         connection.execute("begin")
         create_marts(connection)
         connection.execute("commit")
         connection.execute("checkpoint")
-        tables = [
-            _table(connection, folder, *row)
-            for row in connection.execute(
-                "select schema_name, table_name, comment from duckdb_tables() "
-                "where database_name = current_database() "
-                "union all select schema_name, view_name, comment from duckdb_views() "
-                "where database_name = current_database() and not internal order by 1, 2"
-            ).fetchall()
-        ]
-        (run,) = connection.execute(
-            "select {run_id: run_id, as_of: as_of, status: status, version: version} from meta.runs "
-            "where status in ('complete', 'incomplete') order by as_of desc, finished_at desc limit 1"
-        ).fetchall() or [(None,)]
-        completeness = connection.execute(
-            "select table_name, status, count(*) as days from marts.completeness group by all order by all"
+
+
+def _check(folder: Path, source_rows: Mapping[str, int]) -> dict[str, Any]:
+    """Opens the copy as a reader does, reads every table and mart, writes the Parquet twins and says what
+    there is: the manifest. Raises WarehouseDamaged when rows lack or a key stands twice.
+    """
+    (folder / "parquet").mkdir()
+    with _connect(folder / "tmp") as connection:
+        connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG} (read_only)")
+        connection.execute(f"use {CATALOG}")
+        relations = connection.execute(
+            "select schema_name, table_name, 'table' as kind, comment from duckdb_tables() "
+            "where database_name = current_database() "
+            "union all select schema_name, view_name, 'view', comment from duckdb_views() "
+            "where database_name = current_database() and not internal order by 1, 2"
         ).fetchall()
-    finally:
-        connection.close()
+        tables = [_table(connection, folder, *relation) for relation in relations]
+        found = {f"{quote(t['schema'])}.{quote(t['name'])}": t["rows"] for t in tables}
+        for name, rows in source_rows.items():
+            if found.get(name) != rows and not name.startswith(quote(MARTS) + "."):
+                raise WarehouseDamaged(
+                    f"The copy has {found.get(name, 'no')} rows of {name}, the warehouse {rows}: "
+                    "it is not published, what was published last stays."
+                )
+        runs = connection.execute(
+            "select run_id, command, as_of, finished_at, status, version from meta.runs "
+            "where status in ('complete', 'incomplete') order by as_of desc, finished_at desc limit 1"
+        )
+        names = [column[0] for column in runs.description or []]
+        run = [dict(zip(names, row, strict=True)) for row in runs.fetchall()]
+        completeness = connection.execute(
+            "select table_name, status, count(*), min(day), max(day) from marts.completeness "
+            "group by all order by all"
+        ).fetchall()
     return {
-        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "run": run[0] if run and isinstance(run, tuple) else run,
-        "database": {"file": DATABASE, **_file_facts(folder / DATABASE)},
+        "manifest_version": MANIFEST_VERSION,
+        "generation": folder.name.strip(".").removesuffix(".partial"),
+        "published_at": _now(),
+        "run": run[0] if run else None,
+        "database": {"file": DATABASE, "storage_version": STORAGE_VERSION, **_file_facts(folder / DATABASE)},
         "tables": tables,
-        "completeness": [dict(zip(("table", "status", "days"), row, strict=True)) for row in completeness],
+        "completeness": [
+            dict(zip(("table", "status", "days", "first_day", "last_day"), row, strict=True))
+            for row in completeness
+        ],
     }
 
 
 def _table(
-    connection: duckdb.DuckDBPyConnection, folder: Path, schema: str, name: str, comment: str | None
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    schema: str,
+    name: str,
+    kind: str,
+    comment: str | None,
 ) -> dict[str, Any]:
     full = f"{quote(schema)}.{quote(name)}"
     columns = connection.execute(
@@ -135,47 +285,58 @@ def _table(
         [schema, name],
     ).fetchall()
     (count,) = connection.execute(f"select count(*) from {full}").fetchall()[0]
+    key = key_of(comment or "")
+    if key:
+        _check_key(connection, full, key)
     facts: dict[str, Any] = {
         "schema": schema,
         "name": name,
+        "kind": kind,
         "comment": comment,
+        "key": key,
         "rows": count,
-        "columns": [{"name": n, "type": t, "comment": c} for n, t, c in columns],
+        "columns": [_column(schema, *column) for column in columns],
     }
-    if schema == "meta":
+    if schema == "meta" or not name.replace("_", "").isalnum():
         return facts
     file = f"parquet/{name}.parquet" if schema == "main" else f"parquet/{schema}.{name}.parquet"
-    if not _safe_file_name(name):
-        return facts
-    connection.execute(
+    copied = connection.execute(
         f"copy (select * from {full}) to {literal(str(folder / file))} (format parquet, compression zstd)"
-    )
+    ).fetchall()
+    if copied != [(count,)]:
+        raise WarehouseDamaged(
+            f"{file} has {copied[0][0]} rows, {full} {count}: it is not published, what was published last "
+            "stays."
+        )
     return {**facts, "file": file, **_file_facts(folder / file)}
 
 
-def _safe_file_name(name: str) -> bool:
-    return name.replace("_", "").isalnum()
+def _column(schema: str, name: str, type_: str, comment: str | None) -> dict[str, Any]:
+    facts = {"name": name, "type": type_, "comment": comment}
+    told = additive(comment or "") if schema == MARTS else ""
+    return {**facts, "additive": told} if told else facts
+
+
+def key_of(comment: str) -> list[str]:
+    """Names of the key's columns, which every COMMENT on a table ends with."""
+    found = re.search(r" Key: ([a-z0-9_]+(?:, [a-z0-9_]+)*)\.$", comment)
+    return found[1].split(", ") if found else []
+
+
+def _check_key(connection: duckdb.DuckDBPyConnection, full: str, key: list[str]) -> None:
+    names = ", ".join(map(quote, key))
+    twice = connection.execute(
+        f"select {names} from {full} group by all having count(*) > 1 limit 1"
+    ).fetchall()
+    if twice:
+        shown = ", ".join(f"{name} {value}" for name, value in zip(key, twice[0], strict=True))
+        raise WarehouseDamaged(
+            f"{full} has more than one row of {shown}: it is not published, what was published last stays. "
+            "Run `sentry-warehouse replay`, and report it if that does not help."
+        )
 
 
 def _file_facts(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"bytes": path.stat().st_size, "sha256": digest}
-
-
-def _point(link: Path, target: Path) -> None:
-    """Lets the link point to the target in one step; where links can not be made, the folder is moved."""
-    relative = Path(target.parent.name, target.name)
-    fresh = link.with_name(f".{link.name}.new")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(relative, target_is_directory=True)
-    if link.is_dir() and not link.is_symlink():
-        raise WarehouseError(f"{link} is a folder, not a link of ours: move it away and publish again.")
-    fresh.replace(link)
-
-
-def _prune(generations: Path, newest: Path, keep: int) -> None:
-    complete: Sequence[Path] = sorted(p for p in generations.iterdir() if not p.name.startswith("."))
-    for old in complete[: -max(keep, 1)]:
-        if old != newest:
-            shutil.rmtree(old, ignore_errors=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 import duckdb
@@ -25,6 +26,9 @@ CATALOG = "sentry"
 
 
 ROWS_A_STATEMENT = 100
+
+LOCK_SECONDS = 2.0
+"""How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
 
 
 class WarehouseError(Exception):
@@ -188,21 +192,43 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     connection.execute(f"set temp_directory = {literal(str(path.parent / 'tmp'))}")
     old = os.umask(0o177)
     try:
-        connection.execute(
-            f"attach {literal(str(path))} as {CATALOG} (storage_version {literal(STORAGE_VERSION)})"
-        )
-    except duckdb.Error as error:
+        attach_warehouse(connection, path, CATALOG)
+    except WarehouseError:
         connection.close()
-        raise _explain(path, error) from None
+        raise
     finally:
         os.umask(old)
     connection.execute(f"use {CATALOG}")
     return connection
 
 
+def attach_warehouse(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = False
+) -> None:
+    """Attaches the writer's file (made if it is not there, to write), and waits a moment while it is locked.
+
+    Raises WarehouseBusy, WarehouseDamaged, or WarehouseError when it can not be opened.
+    """
+    how = "read_only" if read_only else f"storage_version {literal(STORAGE_VERSION)}"
+    end = monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute(f"attach {literal(str(path))} as {name} ({how})")
+        except duckdb.Error as error:
+            if not _is_locked(error) or monotonic() > end:
+                raise _explain(path, error) from None
+            sleep(0.05)
+        else:
+            return
+
+
+def _is_locked(error: duckdb.Error) -> bool:
+    return "Conflicting lock" in str(error) or "Could not set lock" in str(error)
+
+
 def _explain(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error)
-    if "Conflicting lock" in text or "Could not set lock" in text:
+    if _is_locked(error):
         return WarehouseBusy(
             f"{path} is in use by another process. If an export is running, wait for it; "
             "BI tools should read published/sentry.duckdb instead."

@@ -62,6 +62,9 @@ def rows_of(connection: duckdb.DuckDBPyConnection) -> Mart:
         (mart,) = [mart for mart in all_marts() if mart.name == name]
         assert mart.reconcile, f"{name} has no reconciliation query"
         assert connection.execute(mart.reconcile).fetchall() == []
+        key = ", ".join(mart.key)
+        twice = f"select {key} from {mart.full_name} group by all having count(*) > 1"
+        assert connection.execute(twice).fetchall() == []
         names = ", ".join(cells(columns)) if columns != "*" else "*"
         found = connection.execute(
             f"select {names} from marts.{name} where {where} order by {order}"

@@ -154,16 +154,16 @@ def test_top_issues(given: Given, rows_of: Mart) -> None:
     given("""
         events
         event_id | issue_id | project_id | user_id | user_email | date_created | date_received
-        a | 1 | 10 | u1 | -   | 2026-11-20 12:00 | -
-        b | 1 | 10 | -  | x@y | 2026-11-13 12:01 | -
+        a | 1 | 10 | u1 | -   | 2026-11-20 11:59 | -
+        b | 1 | 10 | -  | x@y | 2026-11-13 12:00 | -
         c | 1 | 10 | u1 | -   | 2026-11-14 00:00 | -
-        d | 1 | 10 | u1 | -   | 2026-11-13 12:00 | -
-        e | 1 | 10 | u1 | -   | 2026-11-06 12:01 | -
-        f | 1 | 10 | u1 | -   | 2026-11-06 12:00 | -
+        d | 1 | 10 | u1 | -   | 2026-11-13 11:59 | -
+        e | 1 | 10 | u1 | -   | 2026-11-06 12:00 | -
+        f | 1 | 10 | u1 | -   | 2026-11-06 11:59 | -
         g | 3 | 20 | -  | -   | -                | 2026-11-19 00:00
         h | 99 | 20 | - | -   | 2026-11-10 00:00 | -
         i | - | 20 | -  | -   | 2026-11-19 00:00 | -
-        j | 3 | 20 | -  | -   | 2026-11-20 12:01 | -
+        j | 3 | 20 | -  | -   | 2026-11-20 12:00 | -
     """)
     columns = (
         "issue_id | short_id | events_this_week | events_last_week | change | change_ratio | users_this_week"
@@ -174,3 +174,87 @@ def test_top_issues(given: Given, rows_of: Mart) -> None:
         3  | APP-1  | 1 | 0 | 1 | -   | 0 | false | 2
         99 | -      | 0 | 1 | -1 | -1 | 0 | false | 3
     """)
+
+
+LATER = """
+    issues
+    issue_id | project_id | status | substatus | first_seen
+    21 | 10 | unresolved | regressed | 2026-11-01 00:00
+    22 | 10 | unresolved | ongoing   | 2026-11-01 00:00
+    23 | 10 | resolved   | -         | 2026-11-01 00:00
+    24 | 10 | resolved   | -         | -
+
+    issue_history
+    issue_id | project_id | status | substatus | valid_from | valid_to
+    21 | 10 | unresolved | new       | 2026-11-01 03:00 | 2026-11-02 03:00
+    21 | 10 | resolved   | -         | 2026-11-02 03:00 | 2026-11-09 03:00
+    21 | 10 | unresolved | regressed | 2026-11-09 03:00 | -
+    22 | 10 | unresolved | new       | 2026-11-01 03:00 | 2026-11-09 03:00
+    22 | 10 | unresolved | ongoing   | 2026-11-09 03:00 | -
+    24 | 10 | unresolved | new       | 2026-11-01 03:00 | 2026-11-02 03:00
+    24 | 10 | resolved   | -         | 2026-11-02 03:00 | -
+
+    issue_activity
+    issue_id | project_id | activity_id | activity_type | date_created | user_id | _loaded_at
+    21 | 10 | 211 | set_resolved | 2026-11-01 12:00 | 7 | 2026-11-02 03:05
+    22 | 10 | 221 | set_resolved_in_pull_request | 2026-11-01 12:00 | 7 | 2026-11-02 03:05
+    23 | 10 | 9   | set_resolved | 2026-11-01 06:00 | 7 | 2026-11-02 03:05
+    23 | 10 | 10  | set_regression | 2026-11-01 06:00 | - | 2026-11-02 03:05
+    23 | 10 | 11  | set_resolved | 2026-11-01 06:00 | 7 | 2026-11-02 03:05
+"""
+
+
+def test_states_seen_after_the_activity_was_loaded_count(given: Given, rows_of: Mart) -> None:
+    """21 came back after its activity was read last; 22 only has a pull request; 23 went there and back
+    within one second; of 24 nobody knows when it began."""
+    given(LATER)
+    columns = "issue_id | transition | changed_at | to_state | change | source"
+    assert rows_of("issue_transitions", columns, where="issue_id >= '21'  and length(issue_id) = 2") == table("""
+        21 | 1 | 2026-11-01 12:00 | resolved | resolved | activity
+        21 | 2 | 2026-11-09 03:00 | open | regressed | history
+        23 | 1 | 2026-11-01 06:00 | resolved | resolved | activity
+        23 | 2 | 2026-11-01 06:00 | open | regressed | activity
+        23 | 3 | 2026-11-01 06:00 | resolved | resolved | activity
+        24 | 1 | 2026-11-02 03:00 | resolved | resolved | history
+    """)
+    columns = "issue_id | resolution | opened_at | hours_to_resolve"
+    assert rows_of("time_to_resolve", columns, where="issue_id >= '21' and length(issue_id) = 2") == table("""
+        21 | 1 | 2026-11-01 | 12
+        23 | 1 | 2026-11-01 | 6
+        23 | 2 | 2026-11-01 06:00 | 0
+        24 | 1 | - | -
+    """)
+
+
+def test_a_response_to_an_issue_without_a_first_event_has_no_hours(given: Given, rows_of: Mart) -> None:
+    given("""
+        issue_activity
+        issue_id | project_id | activity_id | activity_type | date_created | user_id
+        8 | 30 | 81 | note | 2026-11-03 00:00 | 7
+    """)
+    columns = "issue_id | day | first_response_at | hours_to_first_response"
+    assert rows_of("time_to_first_response", columns, where="issue_id = '8'") == table("""
+        8 | - | 2026-11-03 | -
+    """)
+
+
+def test_an_owning_team_without_a_short_name(given: Given, rows_of: Mart) -> None:
+    given("""
+        project_teams
+        project_id | team_id | team_slug | team_name
+        30 | 5 | - | Web
+        30 | 6 | - | -
+    """)
+    assert rows_of("ownership", "owner_type | owner_id | owner_name | rule", where="issue_id = '8'") == table("""
+        team | 6 | 6 | first of the project's teams
+    """)
+
+
+def test_before_the_first_run_is_finished_ages_are_unknown(given: Given, rows_of: Mart, connection) -> None:  # type: ignore[no-untyped-def]
+    connection.execute("delete from meta.runs")
+    assert rows_of("backlog_age", "issue_id | age_days | age_bucket", order="issue_id") == table("""
+        2 | - | unknown
+        6 | - | unknown
+        8 | - | unknown
+    """)
+    assert rows_of("top_issues") == []

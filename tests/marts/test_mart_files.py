@@ -7,12 +7,13 @@ import duckdb
 import pytest
 from golden import Mart as RowsOf
 
-from warehouse.mart_files import FOLDER, Mart, MartError, all_marts, create_marts, parse_mart
+from warehouse.mart_files import FOLDER, Mart, MartError, additive, all_marts, create_marts, parse_mart
 
 NAMES = [mart.name for mart in all_marts()]
 TEXT = """
 -- One row per thing,
 -- over two lines.
+-- key: thing_id
 -- definition: what is meant,
 --   and more.
 -- reconcile: select 1
@@ -30,6 +31,7 @@ def test_a_header_is_read() -> None:
     assert mart == Mart(
         name="things",
         grain="One row per thing, over two lines.",
+        key=("thing_id",),
         columns=(("thing_id", "The thing."),),
         definition="what is meant, and more.",
         reconcile="select 1 where false",
@@ -45,6 +47,7 @@ def test_a_header_is_read() -> None:
     ("was", "becomes", "message"),
     [
         ("-- One row per thing,\n-- over two lines.\n", "", "no grain"),
+        ("-- key: thing_id\n", "", "no key"),
         ("-- definition: what is meant,\n--   and more.\n", "", "no definition"),
         ("-- thing_id: The thing.\n", "", "no columns"),
         ("-- thing_id: The thing.", "-- the thing", "neither"),
@@ -110,6 +113,35 @@ def test_marts_have_plain_types_only(connection: duckdb.DuckDBPyConnection) -> N
     types = connection.execute("select distinct data_type from duckdb_columns() where schema_name = 'marts'")
     plain = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
     assert {row[0] for row in types.fetchall()} <= plain
+
+
+def test_every_number_says_whether_it_may_be_added_up(connection: duckdb.DuckDBPyConnection) -> None:
+    create_marts(connection)
+    numbers = connection.execute(
+        "select table_name, column_name, comment from duckdb_columns() "
+        "where schema_name = 'marts' and data_type in ('BIGINT', 'DOUBLE')"
+    ).fetchall()
+    assert numbers
+    for mart, column, comment in numbers:
+        assert additive(comment), f"{mart}.{column}: {comment}"
+        if re.search(r"rate|ratio|share|hours|days|user|rank|mean_(?!per)", column):
+            assert additive(comment) in ("no", "within a project"), f"{mart}.{column}"
+        if "28d" in column or "7d" in column or "72h" in column:
+            # its window is in its name, so that nobody takes it for a figure of the row's day
+            assert additive(comment) != "yes" or mart == "issue_concentration", f"{mart}.{column}"
+
+
+@pytest.mark.parametrize(
+    ("meaning", "told"),
+    [
+        ("Events; additive.", "yes"),
+        ("A rate; not additive.", "no"),
+        ("Bytes; additive within a category.", "within a category"),
+        ("A name.", ""),
+    ],
+)
+def test_what_a_meaning_says_of_adding_up(meaning: str, told: str) -> None:
+    assert additive(meaning) == told
 
 
 def test_views_hold_under_another_file_name(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -148,3 +148,28 @@ def test_deploy_impact(given: Given, rows_of: Mart) -> None:
         20   | 1.2 | 2026-11-04 01:00 | 11 | false | 1 | 0 | -1     | 0 | 1
         shop | 1.2 | 2026-11-04 01:00 | 11 | false | 2 | 2 | 5.5455 | 2 | 0
     """)
+
+
+def test_a_release_made_twice_and_one_without_a_time(given: Given, rows_of: Mart) -> None:
+    given("""
+        meta.runs
+        run_id | as_of
+        r1 | 2026-11-20 12:00
+
+        releases
+        release_id | version | date_created
+        1 | 1.0 | 2026-11-01 00:00
+        2 | 1.0 | 2026-11-02 00:00
+        3 | 1.1 | -
+
+        release_projects
+        release_id | project_id | version
+        1 | 10 | 1.0
+        2 | 10 | 1.0
+        3 | 10 | 1.1
+    """)
+    columns = "release | released_at | hours_after | is_settled | events_after | events_per_hour_after"
+    assert rows_of("deploy_impact", columns) == table("""
+        1.0 | 2026-11-02 | 72 | true | 0 | 0
+        1.1 | - | - | - | 0 | -
+    """)

@@ -142,11 +142,11 @@ POINTS: dict[str, Callable[[_Countdown], None]] = {
     "after the end is noted": _after("warehouse.state", "end_run"),
     "before the file is closed": _before("warehouse.store:Store", "close"),
     "after the file is closed": _after("warehouse.store:Store", "close"),
-    "publish: after the copy": _after("shutil", "copyfile"),
+    "publish: after the copy": _after("shutil", "copyfileobj"),
     "publish: before the manifest": _after("warehouse.publish", "_build"),
-    "publish: before the link moves": _before("warehouse.publish", "_point"),
-    "publish: after the link moved": _after("warehouse.publish", "_point"),
-    "publish: after the end": _after("warehouse.publish", "_prune"),
+    "publish: before the link moves": _before("warehouse.publish", "point"),
+    "publish: after the link moved": _after("warehouse.publish", "point"),
+    "publish: after the end": _after("warehouse.publish", "prune"),
 }
 """Where a crash may hurt most → how to have one there."""
 

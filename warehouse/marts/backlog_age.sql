@@ -1,5 +1,6 @@
 -- One row per issue that is open now.
 -- materialised: yes
+-- key: organization_id, issue_id
 -- definition: Open = status unresolved, not deleted, not merged. Its age runs from the first event or, if it was
 --   resolved or ignored in between, from the last time it came back, to the newest run's as_of.
 -- reconcile: select organization_id, issue_id from issues where status = 'unresolved' and deleted_at is null
@@ -20,9 +21,9 @@
 -- opened_at: First event or last reopening (UTC).
 -- age_days: Days since opened_at; not additive.
 -- age_bucket: up to a week, up to a month, up to a quarter, older; unknown without a first event.
--- age_bucket_number: 1 to 4 in that order, 5 for unknown.
+-- age_bucket_number: 1 to 4 in that order, 5 for unknown; not additive.
 -- is_silent: Whether its newest event is more than 30 days old.
--- event_count: Events over its whole life.
+-- event_count: Events over its whole life; additive.
 -- permalink: Address in Sentry.
 with
 newest_run as (
@@ -67,7 +68,9 @@ select
     open_issues.first_seen,
     open_issues.last_seen,
     open_issues.opened_at,
-    case when open_issues.opened_at is not null then open_issues.age_days end as age_days,
+    case
+        when open_issues.opened_at is not null and open_issues.as_of is not null then open_issues.age_days
+    end as age_days,
     case
         when open_issues.opened_at is null or open_issues.as_of is null then 'unknown'
         when open_issues.age_days <= 7 then 'up to a week'

@@ -1,5 +1,6 @@
 -- One row per organization, table, project and UTC day that any slice asked for.
 -- materialised: yes
+-- key: organization_id, table_name, project_id, day
 -- definition: A day's status is the worst among the newest slices that cover its parts; a slice stops
 --   counting once newer ones have asked for the same part again. It is never complete while Sentry says
 --   that there is more than we hold (expected > loaded). An event audit newer than the last load decides alone.
@@ -13,9 +14,9 @@
 -- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates.
 -- project_id: The project; empty for what is asked of a whole organization.
 -- day: The UTC day; for lists that are asked without a window the day of asking.
--- expected: Rows that Sentry says there are; null where it can not be asked, or not by day.
--- loaded: Rows of those that the warehouse holds; null where a slice spans several days.
--- ratio: loaded / expected; 1 where nothing is expected, null where expected is.
+-- expected: Rows that Sentry says there are; null where it can not be asked, or not by day; additive within a table.
+-- loaded: Rows of those that the warehouse holds; null where a slice spans several days; additive within a table.
+-- ratio: loaded / expected; 1 where nothing is expected, null where expected is; not additive.
 -- status: complete, sampled, partial, capped, gone, forbidden or failed.
 -- checked_at: When the newest slice or audit of the day was done (UTC).
 -- reason: Why it is not complete, and what to do; null for complete days.

@@ -1,8 +1,10 @@
 -- One row per organization, project and release: the project's errors in the 72 hours before and after it.
 -- materialised: yes
+-- key: organization_id, project_id, release
 -- definition: A release happens when it was released or, where nobody told Sentry, when it was made. Before and
 --   after are the 72 hours on either side of that hour, all events of the project whatever their release; after
---   ends at the newest run's as_of. New issues are those of the project first seen in the 72 hours after.
+--   ends at the newest run's as_of. New issues are those of the project first seen in the 72 hours after. Of two
+--   releases with the same version the newer one counts.
 -- reconcile: select organization_id, project_id, version from release_projects
 --   semi join releases using (organization_id, release_id)
 --   except select organization_id, project_id, release from marts.deploy_impact
@@ -12,15 +14,15 @@
 -- release: Version of the release.
 -- released_at: When it was released, or made (UTC).
 -- day: UTC day of the release.
--- hours_after: Hours after it that are known, at most 72.
+-- hours_after: Hours after it that are known, at most 72; null without a time of release; not additive.
 -- is_settled: Whether all 72 hours are over.
--- events_before: Events in the 72 hours before; windows of releases overlap: never add up.
--- events_after: Events in the known hours after; never add up.
--- events_per_hour_before: events_before / 72.
--- events_per_hour_after: events_after / hours_after; null while no hour is over.
--- change_ratio: events_per_hour_after / events_per_hour_before - 1; null where there were none before.
--- new_issues_72h: Issues of the project first seen in the 72 hours after; never add up.
--- new_issues: Issues that Sentry says came with this release, up to now.
+-- events_before: Events in the 72 hours before; not additive, windows of releases overlap.
+-- events_after: Events in the known hours after; not additive, windows of releases overlap.
+-- events_per_hour_before: events_before / 72; not additive.
+-- events_per_hour_after: events_after / hours_after; null while no time is over; not additive.
+-- change_ratio: events_per_hour_after / events_per_hour_before - 1; null where there were none before; not additive.
+-- new_issues_72h: Issues of the project first seen in the 72 hours after; not additive, windows overlap.
+-- new_issues: Issues that Sentry says came with this release, up to now; additive.
 with
 newest_run as (
     select max(as_of) as as_of from meta.runs
@@ -36,6 +38,11 @@ release_times as (
         release_projects.new_groups as new_issues
     from release_projects
     inner join releases using (organization_id, release_id)
+    -- a release that was deleted and made again has two ids
+    qualify row_number() over (
+        partition by release_projects.organization_id, release_projects.project_id, releases.version
+        order by released_at desc nulls last, release_projects.release_id desc
+    ) = 1
 ),
 
 hours as (
@@ -79,9 +86,12 @@ issues_after as (
 measured as (
     select
         release_times.*,
-        greatest(
-            least(date_diff('second', release_times.released_hour, newest_run.as_of) / 3600.0, 72.0), 0.0
-        )::double as hours_after,
+        case
+            when release_times.released_hour is not null and newest_run.as_of is not null
+                then greatest(
+                    least(date_diff('second', release_times.released_hour, newest_run.as_of) / 3600.0, 72.0), 0.0
+                )
+        end::double as hours_after,
         newest_run.as_of >= release_times.released_hour + interval 72 hour as is_settled,
         coalesce(events_around.events_before, 0)::bigint as events_before,
         coalesce(events_around.events_after, 0)::bigint as events_after,

@@ -1,5 +1,6 @@
 -- One row per organization, project, environment and UTC day, from its first session to the newest run.
 -- materialised: yes
+-- key: organization_id, project_id, environment, day
 -- definition: Over the 28 days that end with the day: allowed = (1 - objective) x sessions; budget left =
 --   1 - crashed / allowed (below 0: overspent). The objective is 0.995 crash-free sessions, or the number that
 --   meta.settings holds under crash_free_objective.
@@ -13,12 +14,14 @@
 -- day: The UTC day, last of the 28.
 -- session_count: Sessions of this day; additive.
 -- crashed_session_count: Crashed sessions of this day; additive.
--- sessions_28d: Sessions of the 28 days; windows overlap: never add up over days.
--- crashed_sessions_28d: Crashed sessions of the 28 days; never add up over days.
--- crash_free_session_rate_28d: Share of the 28 days' sessions without crash, 0 to 1; null without sessions.
--- objective: Share of sessions that should be without crash.
--- allowed_crashes_28d: Crashes that the objective allows in the 28 days; never add up over days.
--- budget_left_28d: Share of the allowed crashes not yet spent; below 0 when overspent; null without sessions.
+-- sessions_28d: Sessions of the 28 days; additive within a day, windows of days overlap.
+-- crashed_sessions_28d: Crashed sessions of the 28 days; additive within a day.
+-- crash_free_session_rate_28d: Share of the 28 days' sessions without crash, 0 to 1; null without sessions;
+--   not additive.
+-- objective: Share of sessions that should be without crash; not additive.
+-- allowed_crashes_28d: Crashes that the objective allows in the 28 days; additive within a day.
+-- budget_left_28d: Share of the allowed crashes not yet spent; below 0 when overspent; null without sessions;
+--   not additive.
 with
 newest_run as (
     select max(as_of)::date as as_of_day from meta.runs

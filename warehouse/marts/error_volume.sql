@@ -1,5 +1,6 @@
 -- One row per organization, project, environment, release, level and UTC day with an event.
 -- materialised: yes
+-- key: organization_id, project_id, environment, release, level, day
 -- definition: Stored events by the day they happened, as the SDK says (else received). A user is the first of
 --   id, e-mail, username and IP address that an event names.
 -- reconcile: select organization_id, project_id, day, sum(event_count) from marts.issue_volume group by all
@@ -12,7 +13,7 @@
 -- level: Severity; empty where none was sent.
 -- day: The UTC day.
 -- event_count: Events; additive.
--- daily_user_count: Distinct users in this row's events; never add up over rows.
+-- daily_user_count: Distinct users in this row's events; not additive.
 with
 counted as (
     select

@@ -1,5 +1,6 @@
 -- One row per organization, project, environment, release and UTC hour with an event.
 -- materialised: yes
+-- key: organization_id, project_id, environment, release, hour_start
 -- definition: Stored events by the hour they happened, as the SDK says (else received); add up by weekday and
 --   hour for the shape of a week.
 -- reconcile: select organization_id, project_id, day, sum(event_count) from marts.issue_volume group by all
@@ -11,8 +12,8 @@
 -- release: Version of the release; empty where none was sent.
 -- hour_start: Start of the hour (UTC).
 -- day: Its UTC day.
--- weekday: 1 (Monday) to 7 (Sunday), UTC.
--- hour: 0 to 23, UTC.
+-- weekday: 1 (Monday) to 7 (Sunday), UTC; not additive.
+-- hour: 0 to 23, UTC; not additive.
 -- event_count: Events; additive.
 with
 counted as (

@@ -1,5 +1,6 @@
 -- One row per organization and table that was ever planned or asked for.
 -- materialised: yes
+-- key: organization_id, table_name
 -- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or
 --   some project lags so far behind; never: no slice was ever complete. Projects that Sentry says are gone or
 --   forbidden do not hold up_to back.
@@ -14,8 +15,9 @@
 -- watermark: Time up to which every project is loaded without a gap (UTC); null for plain lists.
 -- last_complete_at: When a slice of it was last complete (UTC).
 -- up_to: The watermark, or the time the last complete list was asked for (UTC).
--- age_hours: Hours from up_to to the newest run's as_of; null when never.
--- projects_behind: Projects whose own watermark is more than 36 h before the newest run's as_of.
+-- age_hours: Hours from up_to to the newest run's as_of; null when never; not additive.
+-- projects_behind: Projects whose own watermark is more than 36 h before the newest run's as_of; additive within
+--   a table.
 -- status: fresh, stale or never.
 -- as_of: End of the newest run's windows (UTC), which age is measured against.
 with
@@ -133,7 +135,7 @@ select
     last_complete_at,
     up_to,
     case
-        when last_complete_at is not null and up_to is not null
+        when last_complete_at is not null and up_to is not null and as_of is not null
             then greatest(date_diff('second', up_to, as_of) / 3600.0, 0.0)
     end::double as age_hours,
     projects_behind,

@@ -1,5 +1,6 @@
 -- One row per issue with an event in the 28 days up to the newest run, ranked within its project.
 -- materialised: yes
+-- key: organization_id, project_id, issue_id
 -- definition: Share = the issue's part of its project's stored events in the 28 UTC days that end with the day
 --   of the newest run's as_of. The cumulative share at rank n is what the n noisiest issues make together.
 -- reconcile: select organization_id, project_id from marts.issue_concentration
@@ -10,9 +11,9 @@
 -- issue_id: The issue; empty for events that name none.
 -- short_id: Id that people use.
 -- title: Title as shown.
--- rank: 1 for the issue with most events of its project.
--- event_count_28d: Its events in the 28 days.
--- share_28d: Its share of the project's events, 0 to 1; add up within one project only.
+-- rank: 1 for the issue with most events of its project; not additive.
+-- event_count_28d: Its events in the 28 days; additive.
+-- share_28d: Its share of the project's events, 0 to 1; additive within a project.
 -- cumulative_share_28d: Share of all issues up to this rank; not additive.
 -- permalink: Address in Sentry.
 with

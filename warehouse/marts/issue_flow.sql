@@ -1,5 +1,6 @@
 -- One row per organization, project and UTC day on which an issue was opened, resolved, ignored or came back.
 -- materialised: yes
+-- key: organization_id, project_id, day
 -- definition: opened = issues by the day of their first event; resolved, ignored, regressed (came back by
 --   itself) and reopened (by a person or escalation) = changes of state on that day, so an issue may count more
 --   than once. Issues merged into another are left out.
@@ -10,12 +11,12 @@
 -- project_id: The project.
 -- project_slug: The project's short name.
 -- day: The UTC day.
--- opened: Issues first seen.
--- resolved: Changes into resolved.
--- ignored: Changes into ignored (archived).
--- regressed: Resolved issues that came back by themselves.
--- reopened: Resolved or ignored issues that a person or an escalation set back to open.
--- net: opened + regressed + reopened - resolved - ignored; below 0 the backlog shrinks.
+-- opened: Issues first seen; additive.
+-- resolved: Changes into resolved; additive.
+-- ignored: Changes into ignored (archived); additive.
+-- regressed: Resolved issues that came back by themselves; additive.
+-- reopened: Resolved or ignored issues that a person or an escalation set back to open; additive.
+-- net: opened + regressed + reopened - resolved - ignored; below 0 the backlog shrinks; additive.
 with
 happenings as (
     select organization_id, project_id, first_seen::date as day, 'opened' as change

@@ -1,14 +1,17 @@
 -- One row per change of an issue's state: into resolved, into ignored, or back to open.
 -- materialised: yes
--- definition: From the activity Sentry keeps (exact times) where it is loaded, otherwise from the states that
---   nightly exports saw (time of the first export that saw the new state). Repeated resolves without a reopening
---   between count once. Issues merged into another are left out, deleted ones stay.
+-- key: organization_id, issue_id, transition
+-- definition: From the activity Sentry keeps (exact times) up to when it was loaded, otherwise from the states
+--   that nightly exports saw (time of the first export that saw the new state). Repeated resolves without a
+--   reopening between count once; a pull request that names an issue does not resolve it. Issues merged into
+--   another are left out, deleted ones stay.
 -- reconcile: select organization_id, issue_id from marts.issue_transitions
 --   group by all having count(*) filter (where to_state = 'resolved')
 --   > 1 + count(*) filter (where from_state = 'resolved')
 -- organization_id: The organization.
 -- project_id: The project.
 -- issue_id: The issue.
+-- transition: 1 for the first change of the issue, 2 for the next, …; not additive.
 -- changed_at: When (UTC).
 -- from_state: open, resolved or ignored.
 -- to_state: open, resolved or ignored.
@@ -25,7 +28,9 @@ kept_issues as (
 ),
 
 with_activity as (
-    select distinct organization_id, issue_id from issue_activity
+    select organization_id, issue_id, coalesce(max(_loaded_at), max(date_created)) as known_until
+    from issue_activity
+    group by all
 ),
 
 activity_states as (
@@ -33,7 +38,7 @@ activity_states as (
         organization_id,
         issue_id,
         date_created as changed_at,
-        activity_id as tie,
+        lpad(activity_id, 40, '0') as tie,
         case
             when activity_type like 'set_resolved%' then 'resolved'
             when activity_type = 'set_ignored' then 'ignored'
@@ -45,7 +50,7 @@ activity_states as (
         'activity' as source
     from issue_activity
     where activity_type in ('set_ignored', 'set_regression', 'set_unresolved', 'set_escalating')
-        or activity_type like 'set_resolved%'
+        or (activity_type like 'set_resolved%' and activity_type <> 'set_resolved_in_pull_request')
 ),
 
 history_states as (
@@ -59,9 +64,10 @@ history_states as (
         coalesce(substatus = 'regressed', false) as is_regression,
         null as user_id,
         'history' as source,
-        row_number() over (partition by organization_id, issue_id order by valid_from) as state_number
+        row_number() over (partition by organization_id, issue_id order by valid_from) as state_number,
+        known_until
     from issue_history
-    anti join with_activity using (organization_id, issue_id)
+    left join with_activity using (organization_id, issue_id)
 ),
 
 -- the first state was there before anyone looked: it tells the state, not when it began
@@ -71,11 +77,11 @@ states as (
     union all
     select organization_id, issue_id, changed_at, tie, to_state, activity_type, is_regression, user_id, source
     from history_states
-    where state_number > 1
+    where (known_until is null and state_number > 1) or changed_at > known_until
 ),
 
 first_states as (
-    select organization_id, issue_id, to_state from history_states where state_number = 1
+    select organization_id, issue_id, to_state from history_states where state_number = 1 and known_until is null
 ),
 
 changes as (
@@ -102,6 +108,7 @@ select
     organization_id,
     project_id,
     issue_id,
+    row_number() over (partition by organization_id, issue_id order by changed_at, tie) as transition,
     changed_at,
     from_state,
     to_state,

@@ -1,5 +1,6 @@
 -- One row per organization, project, issue, environment, release and UTC day with an event.
 -- materialised: yes
+-- key: organization_id, project_id, issue_id, environment, release, day
 -- definition: Stored events by the day they happened, as the SDK says (else received). Events without any time
 --   are left out.
 -- reconcile: select organization_id, project_id, count(*) from events

@@ -1,5 +1,6 @@
 -- One row per organization, project, category, outcome, reason and UTC day in which anything was counted.
 -- materialised: yes
+-- key: organization_id, project_id, category, outcome, reason, day
 -- definition: Sentry's own counts of what became of everything sent to it, hourly and daily intervals added up
 --   to UTC days. Quantities have the unit of their category: never add up over categories.
 -- reconcile: select organization_id, category, sum(quantity), sum(times_seen) from outcomes group by all

@@ -1,5 +1,6 @@
 -- One row per issue, with its owner and the rule that named it.
 -- materialised: yes
+-- key: organization_id, issue_id
 -- definition: The owner is who the issue is assigned to (user or team); else the only team of its project; else
 --   the first of the project's teams by short name; else nobody. Deleted and merged issues are left out.
 -- reconcile: select organization_id, issue_id from issues where deleted_at is null
@@ -18,8 +19,8 @@ teams_of_project as (
         organization_id,
         project_id,
         count(*) as team_count,
-        arg_min(team_id, team_slug) as team_id,
-        arg_min(coalesce(team_slug, team_name), team_slug) as team_name
+        arg_min(team_id, coalesce(team_slug, team_name, team_id)) as team_id,
+        min(coalesce(team_slug, team_name, team_id)) as team_name
     from project_teams
     group by all
 )

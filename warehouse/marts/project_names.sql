@@ -1,4 +1,5 @@
 -- One row per project, with the names that the other marts and the dashboards show.
+-- key: organization_id, project_id
 -- definition: The present short names; projects that were renamed appear under their new name everywhere.
 -- reconcile: select organization_id, project_id from projects
 --   except select organization_id, project_id from marts.project_names

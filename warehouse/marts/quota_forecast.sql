@@ -1,5 +1,6 @@
 -- One row per organization, project and category with accepted data in this or the last calendar month (UTC).
 -- materialised: yes
+-- key: organization_id, project_id, category
 -- definition: Forecast = accepted this month so far + mean per day of the last 7 full days (fewer where the
 --   organization's counts do not reach back so far) x days from the newest run's as_of to the end of the month.
 --   Additive over projects, never over categories.
@@ -12,11 +13,11 @@
 -- project_slug: The project's short name.
 -- category: Kind of data: error, transaction, attachment, …
 -- month: First day of the month of the newest run's as_of.
--- month_to_date: Accepted this month up to as_of.
--- mean_per_day_7d: Mean accepted per day over the last 7 full days.
--- days_left: Days from as_of to the end of the month, with a fraction; the same in every row, never add up.
--- forecast: Expected for the whole month.
--- last_month: Accepted in the month before, as far as counts reach back.
+-- month_to_date: Accepted this month up to as_of; additive within a category.
+-- mean_per_day_7d: Mean accepted per day over the last 7 full days; additive within a category.
+-- days_left: Days from as_of to the end of the month, with a fraction, the same in every row; not additive.
+-- forecast: Expected for the whole month; additive within a category.
+-- last_month: Accepted in the month before, as far as counts reach back; additive within a category.
 -- change_ratio: forecast / last_month - 1; null where last month had none; not additive.
 with
 newest_run as (

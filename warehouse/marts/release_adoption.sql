@@ -1,5 +1,6 @@
 -- One row per organization, project, environment, release and UTC day with a session of that release.
 -- materialised: yes
+-- key: organization_id, project_id, environment, release, day
 -- definition: Share = the release's sessions among all sessions of its project and environment on that day.
 --   Releases are ranked on each day among those of the project that existed by the end of it: newest, previous,
 --   two back, older. Sessions without a release are left out of the ranks but count in the whole.
@@ -13,10 +14,10 @@
 -- release: Version of the release; empty where none was sent.
 -- day: The UTC day.
 -- released_at: When the release appeared: made in Sentry, or its first session (UTC).
--- releases_newer: Releases of the project that were newer on that day.
+-- releases_newer: Releases of the project that were newer on that day; not additive.
 -- release_age: newest, previous, two back, older, or none.
 -- session_count: Its sessions; additive.
--- share_of_day: Its share of that day's sessions of project and environment, 0 to 1; not additive over days.
+-- share_of_day: Its share of that day's sessions of project and environment, 0 to 1; not additive.
 with
 release_times as (
     select

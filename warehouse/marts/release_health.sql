@@ -1,5 +1,6 @@
 -- One row per organization, project, release, environment and UTC day with a session.
 -- materialised: yes
+-- key: organization_id, project_id, environment, release, day
 -- definition: Crash-free sessions of any set of rows = 1 - sum(crashed_session_count) / sum(session_count).
 --   Users are distinct per row only: for longer times speak of user-days (a user of three days or two releases
 --   counts for each) and take 1 - sum(daily_crashed_user_count) / sum(daily_user_count).
@@ -15,8 +16,9 @@
 -- crashed_session_count: Sessions that crashed; additive.
 -- errored_session_count: Sessions with a handled error; additive.
 -- abnormal_session_count: Sessions that ended abnormally; additive.
--- daily_user_count: Distinct users of the day in this row; adds up to user-days only.
--- daily_crashed_user_count: Of these, users with a crash, from the rate and rounded; adds up to user-days only.
+-- daily_user_count: Distinct users of the day in this row; not additive (a sum is user-days, not users).
+-- daily_crashed_user_count: Of these, users with a crash, from the rate and rounded; not additive (a sum is
+--   user-days, not users).
 -- daily_crash_free_session_rate: Share of the day's sessions without crash, 0 to 1; not additive.
 -- daily_crash_free_user_rate: Share of the day's users without crash, as Sentry says, 0 to 1; not additive.
 with

@@ -1,5 +1,6 @@
 -- One row per issue whose activity is loaded, with the first thing a person did about it, if any.
 -- materialised: yes
+-- key: organization_id, issue_id
 -- definition: Hours from the first event to the first activity that has a user: assigned, commented, resolved,
 --   ignored, reviewed, priority set. What Sentry does by itself is no response. Take percentiles over these rows.
 -- reconcile: select activity.organization_id, activity.issue_id from issue_activity as activity
@@ -36,10 +37,10 @@ select
     issues.first_seen,
     issues.first_seen::date as day,
     first_responses.first_response_at,
-    greatest(
-        date_diff('second', issues.first_seen, first_responses.first_response_at) / 3600.0,
-        case when first_responses.first_response_at is not null then 0.0 end
-    )::double as hours_to_first_response,
+    case
+        when issues.first_seen is not null and first_responses.first_response_at is not null
+            then greatest(date_diff('second', issues.first_seen, first_responses.first_response_at) / 3600.0, 0.0)
+    end::double as hours_to_first_response,
     first_responses.activity_type,
     first_responses.user_id
 from first_responses

@@ -1,5 +1,6 @@
 -- One row per resolution of an issue; an issue that came back and was resolved again has several.
 -- materialised: yes
+-- key: organization_id, issue_id, resolution
 -- definition: Hours from the first event, or from the last reopening, to the resolution. Take medians and
 --   percentiles over these rows; medians of medians mean nothing.
 -- reconcile: select organization_id, project_id, sum(resolved) from marts.issue_flow
@@ -9,11 +10,11 @@
 -- project_id: The project.
 -- project_slug: The project's short name.
 -- issue_id: The issue.
--- resolution: 1 for the first resolution of the issue, 2 for the next, …
+-- resolution: 1 for the first resolution of the issue, 2 for the next, …; not additive.
 -- opened_at: First event, or last reopening, before it (UTC).
 -- resolved_at: When it was resolved (UTC).
 -- day: UTC day of the resolution.
--- hours_to_resolve: Hours between the two, never below 0; not additive.
+-- hours_to_resolve: Hours between the two, never below 0; null where opened_at is; not additive.
 -- activity_type: How, in Sentry's word: set_resolved, set_resolved_in_release, …
 -- user_id: Who did it; null for Sentry itself.
 -- source: activity (exact) or history (seen by the next nightly export).
@@ -28,8 +29,10 @@ select
     resolutions.opened_at,
     resolutions.changed_at as resolved_at,
     resolutions.changed_at::date as day,
-    greatest(date_diff('second', resolutions.opened_at, resolutions.changed_at) / 3600.0, 0.0)::double
-        as hours_to_resolve,
+    case
+        when resolutions.opened_at is not null
+            then greatest(date_diff('second', resolutions.opened_at, resolutions.changed_at) / 3600.0, 0.0)
+    end::double as hours_to_resolve,
     resolutions.activity_type,
     resolutions.user_id,
     resolutions.source

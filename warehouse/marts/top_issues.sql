@@ -1,11 +1,12 @@
 -- One row per issue with an event in the 14 days before the newest run: this week against the week before.
 -- materialised: yes
--- definition: This week = the 7 days up to the newest run's as_of, last week = the 7 days before those, both
---   by stored events. Deleted issues stay; events that name no issue are left out.
+-- key: organization_id, issue_id
+-- definition: This week = from 7 days before the newest run's as_of until just before as_of, last week = the 7
+--   days before those, both by stored events. Deleted issues stay; events that name no issue are left out.
 -- reconcile: select events.organization_id, count(*) from events
 --   where events.issue_id is not null and coalesce(events.date_created, events.date_received)
---   > (select max(as_of) from meta.runs) - interval 14 day
---   and coalesce(events.date_created, events.date_received) <= (select max(as_of) from meta.runs) group by all
+--   >= (select max(as_of) from meta.runs) - interval 14 day
+--   and coalesce(events.date_created, events.date_received) < (select max(as_of) from meta.runs) group by all
 --   except select organization_id, sum(events_this_week + events_last_week) from marts.top_issues group by all
 -- organization_id: The organization.
 -- project_id: The project.
@@ -16,13 +17,14 @@
 -- level: fatal, error, warning, …
 -- status: unresolved, resolved, ignored, …
 -- owner_name: Owner (marts.ownership).
--- events_this_week: Events in the 7 days up to as_of.
--- events_last_week: Events in the 7 days before those.
--- change: events_this_week - events_last_week.
--- change_ratio: events_this_week / events_last_week - 1; null where last week had none.
--- users_this_week: Distinct users this week; never add up over issues.
+-- events_this_week: Events in the 7 days before as_of; additive.
+-- events_last_week: Events in the 7 days before those; additive.
+-- change: events_this_week - events_last_week; additive.
+-- change_ratio: events_this_week / events_last_week - 1; null where last week had none;
+--   not additive.
+-- users_this_week: Distinct users this week; not additive.
 -- is_new: Whether its first event was this week.
--- rank_this_week: 1 for the issue with most events of its organization this week.
+-- rank_this_week: 1 for the issue with most events of its organization this week; not additive.
 -- permalink: Address in Sentry.
 with
 newest_run as (
@@ -34,13 +36,13 @@ recent_events as (
         events.organization_id,
         events.project_id,
         events.issue_id,
-        coalesce(events.date_created, events.date_received) > newest_run.as_of - interval 7 day as is_this_week,
+        coalesce(events.date_created, events.date_received) >= newest_run.as_of - interval 7 day as is_this_week,
         coalesce(events.user_id, events.user_email, events.user_username, events.user_ip_address) as user_key
     from events
     cross join newest_run
     where events.issue_id is not null
-        and coalesce(events.date_created, events.date_received) > newest_run.as_of - interval 14 day
-        and coalesce(events.date_created, events.date_received) <= newest_run.as_of
+        and coalesce(events.date_created, events.date_received) >= newest_run.as_of - interval 14 day
+        and coalesce(events.date_created, events.date_received) < newest_run.as_of
 ),
 
 weeks as (
@@ -72,7 +74,7 @@ select
         when weeks.events_last_week > 0 then weeks.events_this_week / weeks.events_last_week - 1
     end::double as change_ratio,
     weeks.users_this_week,
-    coalesce(issues.first_seen > newest_run.as_of - interval 7 day, false) as is_new,
+    coalesce(issues.first_seen >= newest_run.as_of - interval 7 day, false) as is_new,
     row_number() over (
         partition by weeks.organization_id order by weeks.events_this_week desc, weeks.events_last_week desc,
         weeks.issue_id
