@@ -79,6 +79,12 @@ class Request:
     detail: str = ""
     may_be_gone: bool = False
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether each answer takes the place of all earlier rows, whatever time it was asked for."""
+        pieces = self.window is not None and self.window.longest is not None
+        return self.shape == "discover" and self.load == "replace" and not pieces
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoverQuery:

@@ -159,8 +159,14 @@ def _run(
     for cut_off, committed in state.open_runs(store).items():
         archive.remove_strays(cut_off, committed)
     opened = state.take_up(store, now, command, asks)
-    as_of = opened.as_of if opened else (until or now - timedelta(minutes=settings.lag_minutes))
+    settled = now - timedelta(minutes=settings.lag_minutes)
+    as_of = opened.as_of if opened else min(until or settled, settled)
     as_of = as_of.replace(microsecond=0)
+    if since is not None and since >= as_of:
+        raise UsageError(
+            f"There is nothing to read since {since:%Y-%m-%d %H:%M}: Sentry's figures are final up to "
+            f"{as_of:%Y-%m-%d %H:%M} UTC. Give an earlier --since."
+        )
     run = Run(
         run_id=opened.run_id if opened else f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
         as_of=as_of,

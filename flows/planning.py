@@ -63,14 +63,15 @@ def listing_slices(
 ) -> list[Slice]:
     """The slices of all listings: for each stream, each scope, each window.
 
-    `marks` are watermarks by (stream, request, organization_id, project_id); `since` makes it a backfill.
+    `marks` are watermarks by (stream, request, organization_id, project_id); `since` makes it a backfill, for
+    which no snapshots are taken: they would show the past as if it were now.
     What is asked one by one for listed items comes later: see `item_slices`.
     """
     slices: list[Slice] = []
     for organization, projects in scopes.items():
         for stream in streams:
             for request in wanted_requests(stream, settings):
-                if request.worklist:
+                if request.worklist or (since is not None and request.is_snapshot):
                     continue
                 for project in projects if stream.scope == "project" else [None]:
                     scope = (organization.organization_id, project.project_id if project else "")

@@ -134,7 +134,7 @@ def finish_slice(
     moves_watermark: bool = True,
 ) -> None:
     """Closes a slice with its coverage; when it was the last of its scope and all of them are whole, the
-    scope's watermark moves to the run's end. Inside the caller's transaction.
+    scope's watermark moves to the run's end, unless that run is a backfill. Inside the caller's transaction.
     """
     store.connection.execute(
         "update meta.slices set state = ?, page_cursor = null where run_id = ? and slice_id = ?",
@@ -153,8 +153,9 @@ def finish_slice(
         f"and (s.state = 'open' or c.status is null or c.status not in ('complete', 'sampled'))",
         [run_id, *scope],
     )[0]
-    if not left:
-        (as_of,) = store.rows("select as_of from meta.runs where run_id = ?", [run_id])[0]
+    (as_of, command) = store.rows("select as_of, command from meta.runs where run_id = ?", [run_id])[0]
+    # a backfill reads a piece of the past: what lies before and after it is loaded or not, as it was
+    if not left and command != "backfill":
         store.put(
             CURSORS,
             [

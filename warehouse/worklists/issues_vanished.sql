@@ -29,5 +29,6 @@ where
     and i.deleted_at is null
     and i.merged_into_issue_id is null
     and i.last_seen >= greatest(s.window_start, r.since)
+    and i.last_seen < s.window_end -- a backfill's sweep says nothing of issues seen after it
     and i.unlisted_at is null
 order by i.organization_id, i.project_id, i.issue_id
