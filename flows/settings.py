@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -20,6 +21,12 @@ SENTRY_VARIABLES = {
     "SENTRY_AUTH_TOKEN": "token",
 }
 """The words of sentry-cli, and the setting each one sets."""
+
+
+NotNegative = msgspec.Meta(ge=0)
+AtLeastOne = msgspec.Meta(ge=1)
+MOST_FIELDS = 20
+"""Fields that one Discover query may ask for (facts §4.5)."""
 
 
 class UsageError(Exception):
@@ -38,13 +45,13 @@ class Secret(str):
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Discover/Explore query to export as table `discover_<name>`."""
 
-    name: str
-    fields: list[str]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    fields: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_FIELDS)]
     query: str = ""
     dataset: str = "errors"
     sort: list[str] = []
     interval: Literal["1h", "1d"] | None = None
-    days: int = 90
+    days: Annotated[int, AtLeastOne] = 90
 
 
 class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,16 +65,16 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How events are read. `overlap_days` are read again each night, because events arrive late. `detail`
     says which full bodies are read, `detail_requests` how many a run may ask for one by one."""
 
-    overlap_days: float = 3
+    overlap_days: Annotated[float, NotNegative] = 3
     detail: Literal["summary", "latest-per-issue", "full"] = "latest-per-issue"
-    detail_requests: int = 5_000
+    detail_requests: Annotated[int, NotNegative] = 5_000
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Published files. `keep` generations stay; `group_readable` lets the file's group read them. Every
     `compact_days` the warehouse is written anew."""
 
-    keep: int = 3
+    keep: Annotated[int, AtLeastOne] = 3
     group_readable: bool = True
     compact_days: int = 7
     """Days after which publishing first writes the warehouse anew: gives back the space of replaced rows,
@@ -84,11 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     projects: list[str] = []
     home: str = "./sentry-data"
     ca_bundle: str = ""
-    lag_minutes: float = 10
-    threads: int = 4
-    retries: int = 5
-    details: int = 10_000
-    timeout: float = 60
+    lag_minutes: Annotated[float, NotNegative] = 10
+    threads: Annotated[int, AtLeastOne] = 4
+    retries: Annotated[int, NotNegative] = 5
+    details: Annotated[int, NotNegative] = 10_000
+    timeout: Annotated[float, msgspec.Meta(gt=0)] = 60
     memory: str = "400MB"
     privacy: Literal["hash", "drop", "keep"] = "hash"
     privacy_members: Literal["hash", "drop", "keep"] = "keep"
@@ -131,9 +138,35 @@ def load_settings(
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"A setting does not fit: {error}. See the README's table of settings.") from None
+        raise UsageError(_misfit(str(error), environment)) from None
+    _check_names(settings.discover or [])
     token = settings.token or _read_token(settings.token_file)
     return msgspec.structs.replace(settings, token=Secret(token.strip()), url=_checked_url(settings.url))
+
+
+def _misfit(error: str, environment: Mapping[str, str]) -> str:
+    """What a person reads of msgspec's "Expected `int`, got `str` - at `$.events.keep`"."""
+    problem, _, place = error.partition(" - at ")
+    path = place.strip("`").removeprefix("$").removeprefix(".")
+    unknown = re.search("unknown field `(.*)`", problem)
+    if unknown:
+        name = f"{path}.{unknown[1]}".strip(".")
+        return f"There is no setting {name!r}: docs/settings.md lists all."
+    variables = [
+        PREFIX + path.upper().replace(".", "_"),
+        *(v for v, n in SENTRY_VARIABLES.items() if n == path),
+    ]
+    given = next((v for v in variables if environment.get(v)), "")
+    return (
+        f"The setting {path!r}{f' ({given})' if given else ''} does not fit: {problem}. See docs/settings.md."
+    )
+
+
+def _check_names(queries: Sequence[Query]) -> None:
+    names = [query.name.lower() for query in queries]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"Two Discover queries are named {name!r}: each fills a table of its own.")
 
 
 def _checked_url(url: str) -> str:

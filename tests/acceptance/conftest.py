@@ -28,7 +28,16 @@ fields = ["title", "count()", "count_unique(user)"]
 """
 
 TABLES = (
-    *("organizations", "projects", "teams", "members", "releases", "issues", "issue_history", "issue_activity"),
+    *(
+        "organizations",
+        "projects",
+        "teams",
+        "members",
+        "releases",
+        "issues",
+        "issue_history",
+        "issue_activity",
+    ),
     *("events", "event_tags", "event_exceptions", "event_frames", "outcomes", "sessions", "session_health"),
     *("discover_by_release", "discover_titles"),
 )
@@ -37,7 +46,9 @@ TABLES = (
 def run(sentry: StrictSentry, folder: Path, *arguments: str, **variables: str) -> Outcome:
     """The command as a user runs it: in the folder, with variables only."""
     given = {"SENTRY_URL": sentry.url, "SENTRY_AUTH_TOKEN": TOKEN, "SENTRY_ORG": "acme", **variables}
-    return run_command(*arguments, folder=folder, variables={k: v for k, v in given.items() if v}, seconds=120)
+    return run_command(
+        *arguments, folder=folder, variables={k: v for k, v in given.items() if v}, seconds=120
+    )
 
 
 def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -48,7 +59,7 @@ def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Nights:
-    """Two nights of a warehouse: what was asked and how the command ended in each, and what went on between."""
+    """Nights of a warehouse: what was asked, how the command ended, and what went on between them."""
 
     folder: Path
     sentry: StrictSentry
@@ -76,13 +87,26 @@ def change(world: World) -> dict[str, str]:
     resolved, merged, deleted, into, late = listed[:5]
     world.issues[resolved] |= {"status": "resolved", "statusDetails": {"inNextRelease": True}}
     world.activity[resolved] = [
-        {"id": "88", "type": "set_resolved", "dateCreated": "2026-01-02T00:00:00Z", "user": {"id": "5"}, "data": {}}
+        {
+            "id": "88",
+            "type": "set_resolved",
+            "dateCreated": "2026-01-02T00:00:00Z",
+            "user": {"id": "5"},
+            "data": {},
+        }
     ]
     world.merge(merged, into)
     world.delete(deleted)
     event = world.add_event(late, world.now - timedelta(days=40))
     new = world.add_issue(WEB, 9_000_000_000, "unresolved")
-    return {"resolved": resolved, "merged": merged, "into": into, "deleted": deleted, "late": event, "new": new}
+    return {
+        "resolved": resolved,
+        "merged": merged,
+        "into": into,
+        "deleted": deleted,
+        "late": event,
+        "new": new,
+    }
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +114,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     """Exported, exported once more, changed, exported again."""
     folder = tmp_path_factory.mktemp("nights")
     (folder / "sentry-warehouse.toml").write_text(CONFIG)
-    with StrictSentry(World(), row_cap=40) as sentry:
+    with StrictSentry(World(), most_rows=20, row_cap=40) as sentry:
         nights = Nights(folder, sentry)
         nights.export()
         nights.export()

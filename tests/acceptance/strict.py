@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.acceptance.world import World, iso, parse
 
@@ -57,11 +57,13 @@ def bad(text: str) -> Refused:
 class StrictSentry:
     """Serves a world on loopback. `asked` has every request, `complaints` what was wrong with them.
 
+    most_rows  of a page, whatever is asked for
     row_cap    rows of a series answer beyond which they are left out without a word (10,000 at Sentry)
     overrides  (pattern of the path, answer) tried before all others
     """
 
     world: World
+    most_rows: int = 100
     row_cap: int = 10_000
     overrides: list[tuple[str, Callable[[Asked], Answer]]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -88,9 +90,10 @@ class StrictSentry:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do
-
             def log_message(self, *_: object) -> None: ...
+
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            setattr(Handling, f"do_{method}", Handling.do)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handling)
         self._server.daemon_threads = True
@@ -142,7 +145,9 @@ class StrictSentry:
         if "statsPeriod" in asked.query:
             self.complain(asked, "a window that drifts")
 
-    def window(self, asked: Asked, *, must: bool = True, behind: timedelta | None = None) -> tuple[datetime, datetime]:
+    def window(
+        self, asked: Asked, *, must: bool = True, behind: timedelta | None = None
+    ) -> tuple[datetime, datetime]:
         """The window asked for, UTC without a zone."""
         now = datetime.now(UTC).replace(tzinfo=None)
         texts = asked.one("start"), asked.one("end")
@@ -174,10 +179,12 @@ class StrictSentry:
             raise Refused(403, {"detail": "You do not have permission to perform this action."})
         return wanted
 
-    def page(self, asked: Asked, rows: list[Any], size: int = 100, drop: Callable[[Any], bool] | None = None) -> Answer:
+    def page(
+        self, asked: Asked, rows: list[Any], size: int = 100, drop: Callable[[Any], bool] | None = None
+    ) -> Answer:
         """A page by offset. Rows that `drop` names go after paging, so that pages are short or empty."""
-        _, offset, back = (asked.one("cursor") or "0:0:0").split(":")
-        start = int(offset)
+        _, offset, _ = (asked.one("cursor") or "0:0:0").split(":")
+        start, size = int(offset), min(size, self.most_rows)
         if start and not any(f'cursor="{asked.one("cursor")}"' in link for link in self._links):
             self.complain(asked, "a cursor that no answer named")
         part = [r for r in rows[start : start + size] if not (drop and drop(r))]
@@ -264,7 +271,9 @@ class StrictSentry:
         rows = [
             e
             for e in self.world.events
-            if e["projectID"] == ids[0] and start <= parse(e["dateCreated"]) < end and e["event.type"] == "error"
+            if e["projectID"] == ids[0]
+            and start <= parse(e["dateCreated"]) < end
+            and e["event.type"] == "error"
         ]
         rows.sort(key=lambda e: (e["dateCreated"], e["id"]), reverse=True)
         full = asked.one("full") in ("1", "true")
@@ -311,7 +320,9 @@ class StrictSentry:
             ranked = sorted(groups, key=lambda g: -(g["totals"].get("sum(session)") or 0))
             parts = {tuple(v for k, v in g["by"].items() if k != "session.status"): g for g in ranked}
             kept = list(parts)[:most]
-            groups = [g for g in groups if tuple(v for k, v in g["by"].items() if k != "session.status") in kept]
+            groups = [
+                g for g in groups if tuple(v for k, v in g["by"].items() if k != "session.status") in kept
+            ]
         body: dict[str, Any] = {"start": iso(starts[0]), "end": iso(starts[-1] + length), "groups": groups}
         if without_series:
             self.complain(asked, "no series when grouped by project")
@@ -346,7 +357,12 @@ class StrictSentry:
         if not sort or any(s not in fields for s in sort):
             self.complain(asked, "no order, or by what is not selected")
         rows, types = self.world.discovered(asked.one("dataset"), fields, projects, start, end)
-        meta = {"fields": types, "units": dict.fromkeys(types), "dataset": asked.one("dataset"), "dataScanned": "full"}
+        meta = {
+            "fields": types,
+            "units": dict.fromkeys(types),
+            "dataset": asked.one("dataset"),
+            "dataScanned": "full",
+        }
         status, part, headers = self.page(asked, rows, int(asked.one("per_page", "100")))
         return status, {"data": part, "meta": meta}, headers
 

@@ -64,7 +64,7 @@ class World:
     """Records as the API shows them, and what was counted. `now` is UTC without a zone."""
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None, microsecond=0))
-    web_issues: int = 230
+    web_issues: int = 50
 
     def __post_init__(self) -> None:
         now = self.now
@@ -74,17 +74,34 @@ class World:
             "name": "Acme",
             "status": {"id": "active", "name": "active"},
             "dateCreated": "2024-01-01T00:00:00Z",
-            "links": {"organizationUrl": "https://acme.elsewhere.invalid", "regionUrl": "https://us.elsewhere.invalid"},
+            "links": {
+                "organizationUrl": "https://acme.elsewhere.invalid",
+                "regionUrl": "https://us.elsewhere.invalid",
+            },
             "features": [],
         }
         self.projects = [_project(WEB, "web"), _project(API, "api"), _project(QUIET, "quiet")]
         self.teams = [
             {"id": str(n), "slug": f"team-{n}", "name": f"Team {n}", "dateCreated": None, "memberCount": n}
-            for n in range(1, 131)
+            for n in range(1, 31)
         ]
         self.members: list[dict[str, Any]] = [
-            {"id": "1", "email": "a@example.com", "name": "A", "user": {"id": "5"}, "role": "owner", "flags": {}},
-            {"id": "2", "email": "b@example.com", "name": "b", "user": None, "role": "member", "pending": True},
+            {
+                "id": "1",
+                "email": "a@example.com",
+                "name": "A",
+                "user": {"id": "5"},
+                "role": "owner",
+                "flags": {},
+            },
+            {
+                "id": "2",
+                "email": "b@example.com",
+                "name": "b",
+                "user": None,
+                "role": "member",
+                "pending": True,
+            },
         ]
         self.releases = [
             _release(3_000_000_001, "shop@1.0.0+β/1 ", "open", now - 9 * DAY),
@@ -101,7 +118,8 @@ class World:
         for n in range(7):
             self.add_issue(API, 6_000_000_000 + n, "unresolved")
         # the whole second page of issues goes after paging: its cursor still leads on
-        self.dropped = {i["id"] for i in self.listed(now - 90 * DAY, now)[100:200] if i["project"]["id"] == WEB}
+        web = [i["id"] for i in self.listed(now - 90 * DAY, now) if i["project"]["id"] == WEB]
+        self.dropped = set(web[20:40])
         self.counted: dict[tuple[str, str, str, str, datetime], tuple[int, int]] = {}
         self.sessions: dict[tuple[str, str, str, str, datetime], tuple[int, int]] = {}
         today = now.replace(hour=0, minute=0, second=0)
@@ -118,7 +136,10 @@ class World:
                         self.counted[project, category, outcome, reason, hour] = (2**33 + day, day + 1)
                 for release in ("shop@1.0.0", ""):
                     for status, count in (("healthy", 90), ("crashed", 2), ("errored", 0), ("abnormal", 1)):
-                        self.sessions[project, release, "production", status, today - day * DAY] = (count, count // 2)
+                        self.sessions[project, release, "production", status, today - day * DAY] = (
+                            count,
+                            count // 2,
+                        )
 
     def add_issue(self, project: str, number: int, status: str, events: int = 2) -> str:
         """A new issue with events, the newest ones an hour and more ago. Returns its id."""
@@ -166,7 +187,10 @@ class World:
                 "culprit": None,
                 "platform": "python",
                 "user": {"id": f"u{number % 5}", "email": f"u{number % 5}@example.com", "ip_address": None},
-                "tags": [{"key": "environment", "value": "production"}, {"key": "release", "value": "shop@1.0.0"}],
+                "tags": [
+                    {"key": "environment", "value": "production"},
+                    {"key": "release", "value": "shop@1.0.0"},
+                ],
                 "dateCreated": iso(time),
                 "crashFile": None,
             }
@@ -176,13 +200,23 @@ class World:
     def full(self, event: dict[str, Any]) -> dict[str, Any]:
         """An event with its body: `type` instead of `event.type`."""
         body = {k: v for k, v in event.items() if k not in ("event.type", "location")}
-        frame = {"filename": "a.py", "function": "f", "lineNo": 3, "inApp": True, "vars": {"x": 2**70}, "context": [[3, "f()"]]}
+        frame = {
+            "filename": "a.py",
+            "function": "f",
+            "lineNo": 3,
+            "inApp": True,
+            "vars": {"x": 2**70},
+            "context": [[3, "f()"]],
+        }
         return {
             **body,
             "type": "error",
             "size": 900,
             "entries": [
-                {"type": "exception", "data": {"values": [{"type": "E", "value": "v", "stacktrace": {"frames": [frame]}}]}}
+                {
+                    "type": "exception",
+                    "data": {"values": [{"type": "E", "value": "v", "stacktrace": {"frames": [frame]}}]},
+                }
             ],
             "dist": None,
             "contexts": {"trace": {"type": "trace", "trace_id": "ab"}},
@@ -244,7 +278,13 @@ class World:
             "lastSeen": iso(every[-1]) if every else None,
             "activity": [
                 *self.activity[issue],
-                {"id": "0", "type": "first_seen", "dateCreated": "2024-02-03T04:05:06Z", "user": None, "data": {}},
+                {
+                    "id": "0",
+                    "type": "first_seen",
+                    "dateCreated": "2024-02-03T04:05:06Z",
+                    "user": None,
+                    "data": {},
+                },
             ],
             "firstRelease": None,
             "lastRelease": {"version": "shop@1.0.0"},
@@ -277,7 +317,11 @@ class World:
     ) -> list[dict[str, Any]]:
         """Groups of a series answer, with their series filled with zeros."""
         source = self.counted if kind == "stats_v2" else self.sessions
-        names = ("category", "outcome", "reason") if kind == "stats_v2" else ("release", "environment", "session.status")
+        names = (
+            ("category", "outcome", "reason")
+            if kind == "stats_v2"
+            else ("release", "environment", "session.status")
+        )
         groups: dict[tuple[Any, ...], dict[str, Any]] = {}
         for (project, a, b, c, time), amounts in source.items():
             if project not in projects or not starts[0] <= time < starts[-1] + length:
@@ -336,7 +380,9 @@ def _value(event: dict[str, Any], field_: str) -> Any:
         return int(event["projectID"])
     if field_.startswith("tags["):
         return tags.get(field_[5:-1], "")
-    return {"level": "error", "title": event["title"], "issue.id": int(event["groupID"])}.get(field_, tags.get(field_))
+    return {"level": "error", "title": event["title"], "issue.id": int(event["groupID"])}.get(
+        field_, tags.get(field_)
+    )
 
 
 def _aggregate(field_: str, events: list[dict[str, Any]]) -> Any:
