@@ -194,26 +194,37 @@ def query_command(
 ) -> None:
     """Ask the published file in SQL.
 
+    A table on the terminal is cut to its width and to a hundred rows; files and pipes get everything.
+
     \b
     Example:  sentry-warehouse query "select status, count(*) from issues group by 1"
+              sentry-warehouse query "from marts.issue_flow" --format csv --output flow.csv
     """
+    import shutil
     from pathlib import Path
 
-    from flows.report import render
-    from warehouse.inspect import run_query, write_query
+    from flows.answers import grid, markdown, safe_text
+    from warehouse.inspect import query_as_text, run_query, write_query
 
     where = settings_of(context, home, config).home_path
     if format_ == "parquet" and not output:
         raise click.UsageError("--format parquet needs --output FILE.")
-    if output and format_ in ("csv", "json", "parquet"):
+    on_terminal = sys.stdout.isatty() and not output
+    if format_ in ("csv", "json", "parquet") and output:
         write_query(where, sql, Path(output), format_)
-        click.echo(f"Written to {output}.", err=True)
-        return
-    text = render(run_query(where, sql), format_)
-    if output:
-        Path(output).write_text(text + "\n")
+    elif format_ in ("csv", "json"):
+        text = query_as_text(where, sql, format_)
+        click.echo(safe_text(text) if on_terminal else text, nl=False)
     else:
-        click.echo(text)
+        answer = run_query(where, sql)
+        width = shutil.get_terminal_size().columns if on_terminal else None
+        text = markdown(answer) if format_ == "markdown" else grid(answer, width)
+        if output:
+            Path(output).write_text(text + "\n", "utf-8")
+        else:
+            click.echo(text)
+    if output:
+        click.echo(f"Written to {output}.", err=True)
 
 
 def _person(value: str) -> str:

@@ -50,9 +50,10 @@ QUESTIONS = (
 def demo(home: str | None) -> int:
     """Runs the demo into `home` (default ./sentry-demo); returns the exit code."""
     from extractors.sandbox import Sandbox, SandboxOptions
+    from flows.answers import grid
     from flows.pipeline import export
     from flows.progress import make_progress
-    from flows.report import print_summary, render
+    from flows.report import print_summary
     from flows.settings import load_settings
     from warehouse.inspect import run_query
 
@@ -80,7 +81,7 @@ def demo(home: str | None) -> int:
         print_summary(result, settings)
     for question, sql in QUESTIONS:
         _step(question)
-        click.echo(render(run_query(where, sql), "table"))
+        click.echo(grid(run_query(where, sql)))
     _next(where)
     return 0
 

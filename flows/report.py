@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 from collections.abc import Sequence
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from flows.pipeline import Result
     from flows.replay import Replayed
     from flows.settings import Settings
-    from warehouse.inspect import Answer
 
 MOST_TROUBLES = 8
 """Incomplete slices shown on the closing screen; `status` lists all."""
@@ -197,42 +194,3 @@ def print_status(found: dict[str, Any]) -> None:
 
 def _minute(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M}" if time else ""
-
-
-def render(answer: Answer, format_: str) -> str:
-    """The answer of a query as text: table, csv, json or markdown."""
-    if format_ == "json":
-        return to_json(answer.records())
-    if format_ == "csv":
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(answer.names)
-        writer.writerows(answer.rows)
-        return out.getvalue().rstrip("\n")
-    if format_ == "markdown":
-        lines = [_markdown_row(answer.names), _markdown_row(["---"] * len(answer.names))]
-        return "\n".join(lines + [_markdown_row(row) for row in answer.rows])
-    return _grid(answer)
-
-
-def _markdown_row(cells: Sequence[Any]) -> str:
-    texts = ("" if c is None else str(c) for c in cells)
-    return "| " + " | ".join(t.replace("|", "\\|").replace("\n", " ") for t in texts) + " |"
-
-
-def _grid(answer: Answer) -> str:
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(box=None, pad_edge=False)
-    numeric = ("INT", "DOUBLE", "DECIMAL", "FLOAT", "HUGEINT", "NUMBER")
-    for name, type_ in zip(answer.names, answer.types, strict=True):
-        grid.add_column(Text(name), justify="right" if any(n in type_.upper() for n in numeric) else "left")
-    for row in answer.rows:
-        grid.add_row(*(Text("" if c is None else str(c)) for c in row))
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(grid)
-    rows = f"({len(answer.rows)} row{'' if len(answer.rows) == 1 else 's'})"
-    return captured.get().rstrip("\n") + "\n" + rows

@@ -6,6 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -57,8 +58,10 @@ def run_query(home: Path, sql: str) -> Answer:
     """
     connection = connect_published(home)
     try:
-        relation = connection.execute(sql)
-        described = relation.description or []
+        relation: duckdb.DuckDBPyConnection | None = connection.execute(sql)
+        if relation is None or relation.description is None:
+            raise QueryError("There is nothing to answer: write a SELECT, such as `select * from issues`.")
+        described = relation.description
         return Answer([d[0] for d in described], [str(d[1]) for d in described], relation.fetchall())
     except duckdb.Error as error:
         raise QueryError(_explain(connection, error)) from None
@@ -66,35 +69,82 @@ def run_query(home: Path, sql: str) -> Answer:
         connection.close()
 
 
+FORMATS = {
+    "csv": "format csv, header",
+    "json": "format json, array true, timestampformat '%Y-%m-%dT%H:%M:%S.%fZ'",
+    "parquet": "format parquet, compression zstd",
+}
+"""How DuckDB is told to write; times are UTC, and JSON says so."""
+
+
 def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
-    """Writes the answer to a file: csv, json (one array) or parquet. Raises QueryError."""
-    options = {"csv": "format csv, header", "json": "format json, array true", "parquet": "format parquet"}
+    """Writes the answer to a file: csv, json (one array) or parquet.
+
+    Raises QueryError for SQL that does not work, or a file that can not be written.
+    """
     connection = connect_published(home)
+    body = sql.strip().rstrip(";")
+    into = f"to {literal(str(target))} ({FORMATS[format_]})"
     try:
-        body = sql.strip().rstrip(";")
-        connection.execute(f"copy ({body}) to {literal(str(target))} ({options[format_]})")
+        try:
+            connection.execute(f"copy (\n{body}\n) {into}")
+        except duckdb.ParserException:
+            # DESCRIBE, SHOW and the like can be selected from, but not copied
+            connection.execute(f"copy (select * from (\n{body}\n)) {into}")
+    except duckdb.ParserException:
+        try:  # the message must be about what was typed
+            connection.execute(sql)
+        except duckdb.Error as error:
+            raise QueryError(_explain(connection, error)) from None
+        raise QueryError(f"This can only be shown as a table: {body[:60]}") from None
     except duckdb.Error as error:
         raise QueryError(_explain(connection, error)) from None
     finally:
         connection.close()
 
 
+def query_as_text(home: Path, sql: str, format_: str) -> str:
+    """The same text that `write_query` writes. Raises QueryError."""
+    with TemporaryDirectory(prefix="sentry-warehouse-") as folder:
+        target = Path(folder, "answer")
+        write_query(home, sql, target, format_)
+        return target.read_text("utf-8")
+
+
 def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
-    text = str(error).split("\nLINE ")[0].strip()
+    text = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip()
     missing = re.search(r"(?:Table|View) with name (\S+) does not exist", text)
     if missing:
-        found = connection.execute(
-            "select case table_schema when 'main' then table_name else table_schema || '.' || table_name end "
-            "from information_schema.tables where table_catalog = current_database() order by 1"
-        ).fetchall()
-        names = [row[0] for row in found]
-        wanted = missing[1].strip('!"')
-        near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5) or [
-            n for n in names if n.endswith("." + wanted)
-        ]
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
-        return f"There is no table {wanted!r}. {hint}"
+        return _no_such_table(connection, missing[1].strip('!"'))
+    column = re.search(
+        r'Referenced column "([^"]+)" (?:not found|was not found)|'
+        r'Table "[^"]+" does not have a column named "([^"]+)"',
+        text,
+    )
+    if column:
+        near = re.findall(r'"([^"]+)"', text.partition("Candidate bindings")[2])
+        wanted = column[1] or column[2]
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        return f"There is no column {wanted!r} in the tables that are asked.{hint}"
     return text
+
+
+def _no_such_table(connection: duckdb.DuckDBPyConnection, wanted: str) -> str:
+    found = connection.execute(
+        "select case table_schema when 'main' then table_name else table_schema || '.' || table_name end "
+        "from information_schema.tables where table_catalog = current_database() order by 1"
+    ).fetchall()
+    by_last_word: dict[str, list[str]] = {}
+    for (name,) in found:
+        by_last_word.setdefault(name.rpartition(".")[2], []).append(name)
+    bare = wanted.rpartition(".")[2].lower()
+    near = [
+        name
+        for word in difflib.get_close_matches(bare, by_last_word, n=3, cutoff=0.6)
+        for name in by_last_word[word]
+    ]
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(n for (n,) in found)}."
+    return f"There is no table {wanted!r}. {hint}"
 
 
 def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
