@@ -1,10 +1,11 @@
 """Kills exports at seeded random moments, lets the next run finish, and compares with an undisturbed run.
 
-python -m tests.resume.kills 100 [first seed]
+python -m tests.resume.kills 100 --first 1 --minutes 5
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 import shutil
 import sys
@@ -203,23 +204,29 @@ def requests_done(home: Path) -> int:
 
 def main() -> None:
     """Runs trials and reports n of n."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    first = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    parser = argparse.ArgumentParser(prog="python -m tests.resume.kills", description=__doc__)
+    parser.add_argument("trials", type=int, nargs="?", default=100)
+    parser.add_argument("--first", type=int, default=1, help="seed of the first trial; others follow it")
+    parser.add_argument("--minutes", type=float, default=1e6, help="no trial begins later")
+    asked = parser.parse_args()
     began = time.monotonic()
-    good = kills = 0
+    good = kills = played = 0
     with tempfile.TemporaryDirectory(prefix="kills-") as folder, Sandbox(OPTIONS) as sandbox:
         scene = Scene(Path(folder), sandbox)
-        for seed in range(first, first + count):
+        for seed in range(asked.first, asked.first + asked.trials):
+            if time.monotonic() - began > asked.minutes * 60:
+                break
             trial = scene.play(seed)
+            played += 1
             good += not trial.problems
             kills += len(trial.kills)
             sys.stdout.write(f"{trial}\n")
             sys.stdout.flush()
     minutes = (time.monotonic() - began) / 60
     sys.stdout.write(
-        f"{good} of {count} trials ended with the same tables; {kills} kills, {minutes:.1f} minutes.\n"
+        f"{good} of {played} trials ended with the same tables; {kills} kills, {minutes:.1f} minutes.\n"
     )
-    raise SystemExit(good != count)
+    raise SystemExit(good != played)
 
 
 if __name__ == "__main__":
