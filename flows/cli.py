@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from flows import stopping
+
 HOME = click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-data).")
 CONFIG = click.option("--config", metavar="FILE", help="Configuration file (default sentry-warehouse.toml).")
 JSON = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for scripts.")
@@ -430,7 +432,8 @@ def demo_command(context: click.Context, home: str | None, config: str | None) -
 
 def main() -> None:
     """Runs the command line; mistakes become one sentence and an exit code (0, 1, 2 or 3)."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in stopping.SIGNALS:
+        signal.signal(number, stopping.interrupt)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -439,7 +442,7 @@ def main() -> None:
         error.show()
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _say("Stopped. Everything committed stays; run the same command again to go on where it stopped.")
+        _say(stopping.TOLD)
         code = 1
     except SystemExit as error:
         code = error.code
@@ -451,10 +454,6 @@ def main() -> None:
     os._exit(code if isinstance(code, int) else 0)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
@@ -462,6 +461,10 @@ def _say(text: str) -> None:
 def _explain(error: Exception) -> int:
     """Says what went wrong; a traceback only for a mistake of ours."""
     from flows.settings import UsageError
+
+    if stopping.was_asked():
+        _say(stopping.TOLD)
+        return 1
 
     if isinstance(error, UsageError):
         _say(str(error))

@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.stopping import ending_soon
+
 if TYPE_CHECKING:
     from flows.pipeline import Result
     from flows.replay import Replayed
@@ -134,7 +136,8 @@ def export(
     if not _is_ready(prefect):
         from flows.pipeline import export as export_here
 
-        return export_here(settings, observer, command=command, since=since, until=until)
+        with ending_soon():
+            return export_here(settings, observer, command=command, since=since, until=until)
     from flows.nightly import export_orchestrated
 
     return export_orchestrated(settings, observer, command=command, since=since, until=until)
@@ -151,8 +154,9 @@ def replay(
         from flows.publishing import publish_home
         from flows.replay import replay as replay_here
 
-        replayed = replay_here(settings, streams=streams, since=since)
-        publish_home(settings)
+        with ending_soon():
+            replayed = replay_here(settings, streams=streams, since=since)
+            publish_home(settings)
         return replayed
     from flows.nightly import replay_orchestrated
 
@@ -167,7 +171,8 @@ def publish(settings: Settings, *, prefect: bool = True) -> Path:
     if not _is_ready(prefect):
         from flows.publishing import publish_home
 
-        return publish_home(settings)
+        with ending_soon():
+            return publish_home(settings)
     from flows.nightly import publish_orchestrated
 
     return publish_orchestrated(settings)

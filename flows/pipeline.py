@@ -38,7 +38,8 @@ from flows.settings import Settings, UsageError
 from warehouse import state
 from warehouse.checks import CheckFailed, run_checks
 from warehouse.load import fit_table
-from warehouse.store import Store
+from warehouse.lock import hold
+from warehouse.store import Store, remove_rebuilt
 from warehouse.worklist import worklist
 
 logger = logging.getLogger(__name__)
@@ -101,8 +102,21 @@ def export(
             "No token: set SENTRY_AUTH_TOKEN (an internal integration's or a user's token with org:read, "
             "project:read, team:read, member:read and event:read), or try `sentry-warehouse demo`."
         )
+    with hold(settings.home_path):
+        return _export(settings, observer, stop, command, since, until, workers or Threads())
+
+
+def _export(
+    settings: Settings,
+    observer: Observer,
+    stop: threading.Event,
+    command: str,
+    since: datetime | None,
+    until: datetime | None,
+    workers: Workers,
+) -> Result:
     began = datetime.now(UTC)
-    workers = workers or Threads()
+    remove_rebuilt(settings.home_path)
     store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
     try:
         with _client(settings, store, stop) as client:

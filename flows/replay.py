@@ -20,11 +20,9 @@ from transforms.records import Unreadable
 from warehouse import state
 from warehouse.bookkeeping import ARCHIVE, BOOKKEEPING, DRIFT, REJECTS, RUNS
 from warehouse.load import fit_table
+from warehouse.lock import hold
 from warehouse.schema import Table, history_table, literal, quote
-from warehouse.store import Store, WarehouseBusy, WarehouseError
-
-REBUILT = "warehouse.replay.duckdb"
-"""Name of the new file while it is being made."""
+from warehouse.store import REBUILT, Store, WarehouseBusy, WarehouseError, fold_log, remove_rebuilt
 
 REMADE = (ARCHIVE, DRIFT, REJECTS)
 """Bookkeeping that follows from the archive; the rest is carried over from the old file."""
@@ -59,12 +57,26 @@ def replay(
     known = {s.name: s for s in all_streams()}
     if unknown := sorted(set(streams) - set(known)):
         raise UsageError(f"There is no stream {unknown[0]!r}. There are: {', '.join(known)}.")
+    with hold(settings.home_path):
+        replayed = _replay(settings, known, streams, since, show)
+    replayed.seconds = (datetime.now(UTC) - began).total_seconds()
+    return replayed
+
+
+def _replay(
+    settings: Settings,
+    known: dict[str, Stream],
+    streams: Sequence[str],
+    since: datetime | None,
+    show: Callable[[int, int], None],
+) -> Replayed:
     home = settings.home_path
     archive = Archive(home / "raw")
     old, new = home / "warehouse.duckdb", home / REBUILT
     registered = _registered(old)
-    for left in (new, new.with_name(new.name + ".wal")):
-        left.unlink(missing_ok=True)
+    remove_rebuilt(home)
+    if registered is not None:
+        fold_log(old)
     partly = bool(streams) or since is not None
     files = _files(archive, registered, streams, since)
     _check(old, archive, partly=partly, readable=registered is not None, found=bool(files))
@@ -92,7 +104,6 @@ def replay(
             _reconstruct(store, archive, files)
         replayed.rows = state.table_rows(store)
     _swap(old, new, damaged=registered is None)
-    replayed.seconds = (datetime.now(UTC) - began).total_seconds()
     return replayed
 
 
@@ -233,7 +244,15 @@ def _reconstruct(store: Store, archive: Archive, files: Sequence[str]) -> None:
 
 
 def _swap(old: Path, new: Path, *, damaged: bool) -> None:
+    """Puts the new file in the old one's place in one step. What is damaged stays under another name."""
+    log = old.with_name(old.name + ".wal")
     if old.exists() and damaged:
-        old.rename(old.with_name(f"warehouse.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.duckdb"))
-    old.with_name(old.name + ".wal").unlink(missing_ok=True)
+        kept = old.with_name(f"warehouse.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.duckdb")
+        try:
+            kept.hardlink_to(old)
+        except OSError:  # not every file system has links
+            shutil.copyfile(old, kept)
+        if log.exists():
+            log.rename(kept.with_name(kept.name + ".wal"))
+    log.unlink(missing_ok=True)
     new.replace(old)

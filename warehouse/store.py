@@ -25,6 +25,9 @@ CATALOG = "sentry"
 """Name under which the file is attached; the same as the published file's, so that views stay valid."""
 
 
+REBUILT = "warehouse.replay.duckdb"
+"""Name of the writer's file while a replay makes it anew."""
+
 ROWS_A_STATEMENT = 100
 
 LOCK_SECONDS = 2.0
@@ -226,6 +229,19 @@ def _is_locked(error: duckdb.Error) -> bool:
     return "Conflicting lock" in str(error) or "Could not set lock" in str(error)
 
 
+def fold_log(path: Path) -> None:
+    """Writes the log that a killed writer left into its file, so that a copy of that is whole.
+
+    Raises what `attach_warehouse` does.
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        attach_warehouse(connection, path, CATALOG)
+        connection.execute(f"checkpoint {CATALOG}")
+    finally:
+        connection.close()
+
+
 def _explain(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error)
     if _is_locked(error):
@@ -246,6 +262,12 @@ def _damaged(path: Path, error: duckdb.Error) -> str:
         f"{path} is not a DuckDB database that can be read ({first}). Move it away; "
         "`sentry-warehouse replay` then rebuilds it from raw/, `sentry-warehouse export` starts anew."
     )
+
+
+def remove_rebuilt(home: Path) -> None:
+    """Removes what a replay left that was cut off; the caller holds the home."""
+    for left in (home / REBUILT, home / f"{REBUILT}.wal"):
+        left.unlink(missing_ok=True)
 
 
 def make_private_folder(path: Path) -> None:

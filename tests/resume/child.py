@@ -6,6 +6,8 @@ import logging
 import multiprocessing
 import os
 import signal
+import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -44,6 +46,55 @@ def _export(values: dict[str, Any], point: str, at: int) -> None:
     result = export(load_settings(None, values, environment={}), Progress())
     logging.shutdown()
     os._exit(result.exit_code)
+
+
+def start_replay(values: dict[str, Any], *, point: str = "", at: int = 1) -> BaseProcess:
+    """Starts a replay and a publish with these settings that crash likewise."""
+    process = _processes.Process(target=_replay, args=(values, point, at), daemon=True)
+    process.start()
+    return process
+
+
+def _replay(values: dict[str, Any], point: str, at: int) -> None:
+    from flows.replay import replay
+    from flows.settings import load_settings
+    from warehouse.publish import publish
+
+    if point:
+        REPLAY_POINTS[point](_Countdown(at))
+    settings = load_settings(None, values, environment={})
+    replay(settings)
+    publish(settings.home_path)
+    os._exit(0)
+
+
+def start_command(*arguments: str, values: dict[str, str], busy: str, said: Path) -> BaseProcess:
+    """Starts a command with these variables that works without end where it first comes to `busy`, a
+    function as `module:name`; it writes what it says on standard error to `said`, and "busy" when it is.
+    """
+    process = _processes.Process(target=_command, args=(arguments, values, busy, said), daemon=True)
+    process.start()
+    return process
+
+
+def _command(arguments: tuple[str, ...], values: dict[str, str], busy: str, said: Path) -> None:
+    from flows.cli import main
+
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+    os.environ.update(values)
+    sys.argv = ["sentry-warehouse", *arguments]
+    if busy:
+        module, _, name = busy.partition(":")
+        setattr(_find(module), name, _work_without_end)
+    main()
+
+
+def _work_without_end(*_: Any, **__: Any) -> None:
+    os.write(2, b"busy\n")
+    # a library that knows no signals: Python's handler has to wait for it
+    sqlite3.connect(":memory:").execute(
+        "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
+    ).fetchall()
 
 
 class _Countdown:
@@ -149,6 +200,14 @@ POINTS: dict[str, Callable[[_Countdown], None]] = {
     "publish: after the end": _after("warehouse.publish", "prune"),
 }
 """Where a crash may hurt most → how to have one there."""
+
+REPLAY_POINTS: dict[str, Callable[[_Countdown], None]] = {
+    "replay: in a transaction": _before_commit,
+    "replay: between files": _after("flows.replay", "_load"),
+    "replay: before the swap": _before("flows.replay", "_swap"),
+    "replay: after the swap": _after("flows.replay", "_swap"),
+}
+"""The same for a replay."""
 
 OFTEN = (
     "before a commit",

@@ -6,6 +6,7 @@ python -m tests.resume.kills 100 --first 1 --minutes 5
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shutil
 import sys
@@ -20,7 +21,7 @@ import duckdb
 from extractors.sandbox import Sandbox, SandboxOptions
 from flows.replay import replay
 from flows.settings import load_settings
-from tests.resume.child import OFTEN, POINTS, finish_export, start_export
+from tests.resume.child import OFTEN, POINTS, REPLAY_POINTS, finish_export, start_export, start_replay
 from tests.resume.contents import Contents, contents, differences, disorder
 from warehouse.publish import publish
 from warehouse.schema import literal
@@ -89,6 +90,19 @@ class Scene:
             ],
         }
 
+    def variables(self, home: Path) -> dict[str, str]:
+        """The same as variables of a command."""
+        values = self.values(home)
+        return {
+            "SENTRY_URL": values["url"],
+            "SENTRY_AUTH_TOKEN": values["token"],
+            **{
+                f"SENTRY_WAREHOUSE_{name.upper()}": str(values[name])
+                for name in ("home", "lag_minutes", "privacy_key")
+            },
+            "SENTRY_WAREHOUSE_DISCOVER": json.dumps(values["discover"]),
+        }
+
     def requests(self) -> int:
         """Requests since the last start."""
         return len(self.sandbox.app.log)
@@ -127,6 +141,9 @@ class Scene:
             point = aim.choice(list(POINTS))
             self.crash(trial, home, point, aim.randint(1, 25) if point in OFTEN else 1)
             return
+        if reference.base and aim.random() < 0.1:
+            self.crash(trial, home, aim.choice(list(REPLAY_POINTS)), 1)
+            return
         # most of the time after a request; else up to a second and a half after the last: publishing
         count = aim.randint(1, reference.requests)
         pause = aim.uniform(0, 0.06) if aim.random() < 0.7 else aim.uniform(0, 1.5)
@@ -141,13 +158,14 @@ class Scene:
         process.join()
 
     def crash(self, trial: Trial, home: Path, point: str, at: int) -> None:
-        """An export that ends at a point."""
-        process = start_export(self.values(home), point=point, at=at)
+        """An export, or a replay, that ends at a point."""
+        start = start_replay if point in REPLAY_POINTS else start_export
+        process = start(self.values(home), point=point, at=at)
         process.join(SLOWEST)
         if process.exitcode is None:
             process.kill()
             process.join()
-            trial.problems.append(f"an export that was to crash {point} hung")
+            trial.problems.append(f"what was to crash {point} hung")
         elif process.exitcode < 0:
             trial.kills.append(f"{point}{f' ({at})' if at > 1 else ''}")
 

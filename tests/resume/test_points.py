@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.resume.child import OFTEN, POINTS
+from tests.resume.child import OFTEN, POINTS, REPLAY_POINTS
 from tests.resume.kills import Scene, Trial
 
 QUICK = ("between archive and commit", "before the follow-ups", "publish: before the link moves")
@@ -27,6 +27,22 @@ def test_crash_at_a_point(scene: Scene, tmp_path: Path, point: str) -> None:
     scene.crash(trial, home, point, at=12 if point in OFTEN else 1)
     assert trial.kills, "the crash did not happen"
     scene.judge(trial, home, reference, replayed=point in OFTEN)
+    assert not trial.problems, str(trial)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [p if p == "replay: between files" else pytest.param(p, marks=pytest.mark.slow) for p in REPLAY_POINTS],
+)
+def test_crash_of_a_replay(scene: Scene, tmp_path: Path, point: str) -> None:
+    trial = Trial(0, second_night=True)
+    reference = scene.references[1]
+    assert reference.base is not None
+    home = tmp_path / "home"
+    shutil.copytree(reference.base, home, symlinks=True)
+    scene.crash(trial, home, point, at=3 if point == "replay: between files" else 1)
+    assert trial.kills, "the crash did not happen"
+    scene.judge(trial, home, reference, replayed=True)
     assert not trial.problems, str(trial)
 
 

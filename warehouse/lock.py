@@ -1,0 +1,63 @@
+"""One process at a time changes a home: an export or a replay."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from warehouse.store import HomeUnusable, WarehouseBusy, make_private_folder
+
+FILE = ".lock"
+
+_held: dict[Path, int] = {}
+_guard = threading.Lock()
+
+
+@contextmanager
+def hold(home: Path) -> Iterator[None]:
+    """Holds the home for this process, which may do so again meanwhile. The system lets go when a process
+    ends, however it does; the file stays.
+
+    Raises WarehouseBusy while another process holds it, HomeUnusable when the folder can not be written.
+    """
+    path = home.absolute()
+    make_private_folder(home)
+    with _guard:
+        again = path in _held
+        descriptor = _held[path] if again else _held.setdefault(path, _lock(home))
+    try:
+        yield
+    finally:
+        if not again:
+            with _guard:
+                del _held[path]
+            os.close(descriptor)
+
+
+def _lock(home: Path) -> int:
+    try:
+        descriptor = os.open(home / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise HomeUnusable(
+            f"The folder {home} can not be written ({error.strerror}): choose another with --home, "
+            "or give this user write permission."
+        ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise WarehouseBusy(
+            f"{home / 'warehouse.duckdb'} is in use by another process. If an export is running, wait for "
+            "it; BI tools should read published/sentry.duckdb instead."
+        ) from None
+    except OSError:
+        # a file system without locks: DuckDB's own lock must do
+        pass
+    return descriptor
