@@ -86,7 +86,7 @@ class Scene:
             "privacy_key": "0123456789abcdef0123456789abcdef",
             # two default queries over 90 days would be four requests of five
             "discover": [
-                {"name": "errors", "fields": ["project.id", "level", "count()"], "interval": "1d", "days": 10}
+                {"name": "errors", "fields": ["project.id", "level", "count()"], "interval": "1d", "days": 3}
             ],
         }
 
