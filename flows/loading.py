@@ -109,12 +109,21 @@ class Loader:
             since, run_id = known[0] if known else (page.loaded_at, page.run_id)
             times = {"first_seen": since, "last_seen": page.loaded_at, "first_run_id": run_id}
             self.store.put(DRIFT, [{**key, **times}])
+        slice_ = [page.run_id, page.slice_id]
+        if page.first:
+            self.store.connection.execute(
+                "delete from meta.rejects where run_id = ? and slice_id = ?", slice_
+            )
+        (noted,) = self.store.rows(
+            "select coalesce(max(number), 0) from meta.rejects where run_id = ? and slice_id = ?", slice_
+        )[0]
         self.store.put(
             REJECTS,
             [
                 {
                     "run_id": page.run_id,
                     "slice_id": page.slice_id,
+                    "number": number,
                     "stream": page.stream,
                     "organization_id": page.organization_id,
                     "table_name": reject.table,
@@ -124,7 +133,7 @@ class Loader:
                     "value": reject.value,
                     "rejected_at": page.loaded_at,
                 }
-                for reject in batch.rejects
+                for number, reject in enumerate(batch.rejects, noted + 1)
             ],
         )
 
@@ -146,7 +155,10 @@ def _apply_marks(store: Store, pages: Sequence[Page]) -> None:
         if page.status == 404:
             mark_deleted(store, page.organization_id, page.item, page.loaded_at)
             continue
-        (found,) = msgspec.json.decode(page.body, type=list[_Identity])
+        try:
+            (found,) = msgspec.json.decode(page.body, type=list[_Identity])
+        except (msgspec.DecodeError, ValueError):
+            continue  # it names no issue, which meta.rejects tells: asked for again by the next run
         if str(found.id) == page.item:
             mark_unlisted(store, page.organization_id, page.item, page.loaded_at)
         else:

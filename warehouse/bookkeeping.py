@@ -37,7 +37,7 @@ RUNS = _table(
         ("status", Type.VARCHAR, "running, complete, incomplete (some slice is not), failed."),
         ("requests", Type.BIGINT, "Requests sent."),
         ("bytes", Type.BIGINT, "Bytes of answers, decompressed."),
-        ("rows", Type.BIGINT, "Rows loaded, over all tables."),
+        ("rows", Type.BIGINT, "Rows of all tables when it ended."),
         ("note", Type.VARCHAR, "What a reader should know, such as why it failed."),
     ),
 )
@@ -105,10 +105,11 @@ DRIFT = _table(
 REJECTS = _table(
     "rejects",
     "One row per value that fits no column (or record without a key); the archive holds it whole.",
-    ("run_id", "slice_id", "table_name", "record", "path", "reason"),
+    ("run_id", "slice_id", "number"),
     (
         ("run_id", Type.VARCHAR, "The run."),
         ("slice_id", Type.VARCHAR, "The slice."),
+        ("number", Type.BIGINT, "Its place among those of the slice, from 1."),
         ("stream", Type.VARCHAR, "The stream."),
         ("organization_id", Type.VARCHAR, "The organization."),
         ("table_name", Type.VARCHAR, "The table."),

@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
-from flows.pipeline import Result, export
-from flows.progress import Progress
-from flows.settings import Query, UsageError, load_settings
-from tests.acceptance.strict import TOKEN, StrictSentry
+from flows.settings import UsageError
+from tests.acceptance.odd import rows, run
+from tests.acceptance.strict import StrictSentry
 from tests.acceptance.world import World
 
 DAY = timedelta(days=1)
-SNAPSHOT = Query(name="titles", fields=["title", "count()"], days=60)
-
-
-def run(
-    sentry: StrictSentry,
-    home: Path,
-    *only: str,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Result:
-    """An export of some streams, or a backfill."""
-    settings = load_settings(
-        None,
-        {
-            "url": sentry.url,
-            "token": TOKEN,
-            "home": str(home),
-            "organizations": ["acme"],
-            "streams": {"only": list(only)},
-            "discover": [SNAPSHOT],
-        },
-        environment={},
-    )
-    command = "backfill" if since else "export"
-    return export(settings, Progress(), command=command, since=since, until=until)
-
-
-def rows(home: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Rows of the published file."""
-    with duckdb.connect(str(home / "published/sentry.duckdb"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
+SNAPSHOT = {"name": "titles", "fields": ["title", "count()"], "days": 60}
 
 
 def test_a_backfill_before_the_first_export_hides_nothing_from_it(tmp_path: Path) -> None:
@@ -80,8 +47,15 @@ def test_a_backfill_into_the_future_ends_where_an_export_would(tmp_path: Path) -
 def test_a_backfill_leaves_snapshots_and_issues_of_other_times_alone(tmp_path: Path) -> None:
     with StrictSentry(World(web_issues=3)) as sentry:
         now = sentry.world.now
-        run(sentry, tmp_path, "issues", "discover")
+        run(sentry, tmp_path, "issues", "discover", discover=[SNAPSHOT])
         (titles,) = rows(tmp_path, "select count(*) from discover_titles")
-        run(sentry, tmp_path, "issues", "discover", since=now - 60 * DAY, until=now - 50 * DAY)
+        run(
+            sentry,
+            tmp_path,
+            *("issues", "discover"),
+            since=now - 60 * DAY,
+            until=now - 50 * DAY,
+            discover=[SNAPSHOT],
+        )
         assert rows(tmp_path, "select count(*) from discover_titles") == [titles]
         assert rows(tmp_path, "select count(*) from issues where unlisted_at is not null") == [(0,)]

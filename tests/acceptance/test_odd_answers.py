@@ -1,0 +1,47 @@
+"""Answers that are odd in one way cost nothing but themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.acceptance.odd import rows, run
+from tests.acceptance.strict import Asked, StrictSentry
+from tests.acceptance.world import World
+
+Answer = tuple[int, object, dict[str, str]]
+
+
+def test_every_value_that_fits_nowhere_is_told_and_the_rest_is_published(tmp_path: Path) -> None:
+    query = {"name": "odd", "fields": ["title", "count()"]}
+    with StrictSentry(World(web_issues=3)) as sentry:
+
+        def halves(asked: Asked) -> Answer:
+            status, body, headers = sentry.discover(asked, "acme")
+            for row in body["data"]:
+                row["count()"] = row["count()"] + 0.5
+            return status, body, headers
+
+        sentry.overrides = [
+            (".*/teams/", lambda _: (200, [{"id": None, "slug": "a"}, {"slug": "b"}, {"id": "7"}], {})),
+            (".*/acme/events/", halves),
+        ]
+        result = run(sentry, tmp_path, "teams", "discover", discover=[query])
+    assert result.exit_code == 0
+    assert rows(tmp_path, "select team_id from teams") == [("7",)]
+    told = rows(tmp_path, "select table_name, count(*) from meta.rejects group by all order by all")
+    assert told == [("discover_odd", 10), ("teams", 2)]
+
+
+def test_an_issue_page_that_is_none_says_nothing_of_the_issue(tmp_path: Path) -> None:
+    with StrictSentry(World(web_issues=3)) as sentry:
+        run(sentry, tmp_path, "issues", "event_counts")
+        lost = next(iter(sentry.world.issues))
+        sentry.world.dropped = {lost}
+        sentry.overrides = [(f".*/issues/{lost}/", lambda _: (200, {"message": "none of an issue"}, {}))]
+        result = run(sentry, tmp_path, "issues", "event_counts")
+    assert result.exit_code == 0
+    unmarked = "deleted_at is null and merged_into_issue_id is null and unlisted_at is null"
+    assert rows(tmp_path, f"select count(*) from issues where {unmarked}") == [(10,)]
+    assert rows(
+        tmp_path, "select distinct table_name, reason from meta.rejects where table_name = 'issues'"
+    ) == [("issues", "key is null")]
