@@ -37,7 +37,7 @@ from extractors.errors import (
     explain,
     judge,
 )
-from extractors.governor import Governor, Route, family_of
+from extractors.governor import Allowance, Governor, Route, family_of
 
 if TYPE_CHECKING:
     import httpx
@@ -245,6 +245,11 @@ class Client:
         """(path template, headers) of the endpoints that were announced to go, latest headers each."""
         with self._lock:
             return tuple((path, dict(headers)) for path, headers in sorted(self._deprecations.items()))
+
+    def allowance(self, path: str, region: str | None = None) -> Allowance:
+        """The rate limit that requests for this path fall under."""
+        host = urlsplit(self._base_for(region)).netloc
+        return self._governor.allowance(Route(self._token.digest(), host, family_of(_clean(path))))
 
     def get(
         self,

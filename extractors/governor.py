@@ -74,6 +74,19 @@ class Limit(NamedTuple):
     concurrency: int | None = None
 
 
+class Allowance(NamedTuple):
+    """What a route may count on.
+
+    bucket  equal for routes that share a count
+    limit   None = none is named
+    known   by answers of this server; else it is what Sentry's code says
+    """
+
+    bucket: tuple[str, str, str]
+    limit: Limit | None
+    known: bool
+
+
 OWN: dict[str, Limit] = {
     "/projects/{organization}/{project}/events/": Limit(60, 60, 1),
     "/projects/{organization}/{project}/issues/": Limit(5, 1),
@@ -302,8 +315,9 @@ class Bucket:
             window = seen.window
         elif seen.reset is not None and seen.date is not None:
             window = max(window, _whole_window(seen.reset - seen.date))
-        elif was is None and self.limit is not None:
-            window = self.limit.window
+        assumed = self.limit if was is None and seen.window is None else None
+        if assumed is not None and (seen.reset is None or assumed.requests == seen.count):
+            window = max(window, assumed.window)  # a reset tells only what is left of a window
         concurrency = seen.concurrency if seen.concurrency is not None else was.concurrency if was else None
         self.limit = Limit(seen.count or 1, max(window, 1.0), concurrency)
         if was is None:
@@ -465,6 +479,17 @@ class Governor:
                 bucket.in_flight += 1
             bucket.finish(seen, epoch)
             self._room_in(bucket).notify(2)  # its own place, and the one by which there may be more
+
+    def allowance(self, route: Route) -> Allowance:
+        """What requests of this route may count on, by the answers so far and what was restored."""
+        with self._lock:
+            bucket = self._bucket(route)
+            default = self._bucket(route._replace(family=DEFAULT))
+            remembered = self._remembered.get(route.host, {})
+            if not bucket.learnt and route.family not in remembered and default.learnt and not default.limit:
+                bucket = default  # the server names no limits at all
+            known = bucket.learnt or (DEFAULT if bucket is default else route.family) in remembered
+            return Allowance((route.caller, route.host, bucket.name), bucket.limit, known)
 
     def snapshot(self) -> dict[str, Any]:
         """What was learnt, as JSON can hold it: {host: {family: [count, window, concurrency]}}; no token."""

@@ -30,6 +30,10 @@ class Project:
     project_id: str
     slug: str
 
+    def is_wanted(self, wanted: Sequence[str]) -> bool:
+        """Whether it is among those wanted, slugs or ids; all are if none is named."""
+        return not wanted or self.slug in wanted or self.project_id in wanted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:

@@ -55,6 +55,8 @@ class Request:
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
                   this names the table whose rows are marked so; "" = a 404 says nothing
     detail        value of the setting `<stream>.detail` under which it is asked; "" = always
+    measure       aggregate of Explore over a project's error events that comes to the number of its rows
+    items_of      stream whose records' ids its items are: a first run asks for each of them
     may_be_gone   worklist items that answer 404 are no matter: what is asked for ends by itself
     totals        parameters of a second question, whose sum `totals_column` must reach (silent caps: §4.4)
     """
@@ -78,6 +80,8 @@ class Request:
     control: str = ""
     detail: str = ""
     may_be_gone: bool = False
+    measure: str = ""
+    items_of: str = ""
 
     @property
     def is_snapshot(self) -> bool:

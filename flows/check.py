@@ -24,6 +24,7 @@ from extractors.errors import (
 from extractors.governor import DEFAULT, Governor
 from extractors.plan import Organization, Project, Slice, fill, floor, requests_of, stamp
 from extractors.stream import Parameters, Request, Stream
+from flows.clients import Clients
 from flows.discovery import ask_projects, find_organizations
 from flows.planning import FOUNDATION, chosen_streams, discover_queries, is_wanted
 from flows.run import path_of
@@ -107,28 +108,23 @@ def check(settings: Settings, show: Callable[[Finding], None] = lambda _: None) 
 
 
 def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Findings) -> None:
-    if not settings.token:
+    if not settings.token and not settings.tokens:
         found.bad("token", "there is none", "Set SENTRY_AUTH_TOKEN.", 2)
         return
     governor = Governor()
     try:
-        client = Client(
-            settings.url,
-            settings.token,
-            governor=governor,
-            ca_bundle=settings.ca_bundle or None,
-            timeout=settings.timeout,
-        )
+        clients = Clients(settings, governor=governor)
     except SentryError as error:
         found.bad("server", settings.url, str(error), 2)
         return
-    with client:
-        now = _check_server(client, settings, found)
-        if now is None:
+    with clients:
+        times = [t for t in (_check_server(client, settings, found) for client in clients) if t]
+        if len(times) < len([*clients]):
             return
+        now = times[0]
         try:
-            organizations = [f.organization for f in find_organizations(client, settings.organizations)]
-            listed = {o: ask_projects(client, o) for o in organizations}
+            organizations = [f.organization for f in find_organizations(clients, settings.organizations)]
+            listed = {o: ask_projects(clients.of(o.organization_id), o) for o in organizations}
         except UsageError as error:
             found.bad("organizations", str(error), "", 2)
             return
@@ -139,9 +135,10 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
         if chosen is None:
             return
         for organization, projects in chosen.items():
+            client = clients.of(organization.organization_id)
             _Probe(client, settings, organization, now, found).check(streams, projects)
         _tell_limits(governor, found)
-        for path, headers in client.deprecations():
+        for path, headers in clients.deprecations():
             ends = "; ".join(f"{name} {value}" for name, value in headers.items())
             found.warn("deprecated", f"{path}: {ends}", "A newer sentry-warehouse may use what replaces it.")
 

@@ -101,11 +101,16 @@ def backfill_command(
     \b
     Example:  sentry-warehouse backfill --since 2026-10-01 --until 2026-11-01
     """
-    start, end = _time(since), _time(until) if until else None
-    if end is not None and end <= start:
-        raise click.UsageError("--until must be later than --since.")
+    start, end = _window(since, until)
     settings = settings_of(context, home, config)
     _export(settings, as_json=as_json, prefect=prefect, command="backfill", since=start, until=end)
+
+
+def _window(since: str | None, until: str | None) -> Any:
+    start, end = _time(since) if since else None, _time(until) if until else None
+    if start is not None and end is not None and end <= start:
+        raise click.UsageError("--until must be later than --since.")
+    return start, end
 
 
 def _time(text: str) -> Any:
@@ -130,6 +135,41 @@ def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
     else:
         print_summary(result, settings)
     raise SystemExit(result.exit_code)
+
+
+@command("plan")
+@click.option("--since", metavar="DATE", help="Plan a backfill from this day or time (UTC) on.")
+@click.option("--until", metavar="DATE", help="Its end, exclusive (UTC); default now.")
+@JSON
+def plan_command(
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+) -> None:
+    """Tell what an export would take: requests, rows, megabytes, and minutes under Sentry's rate limits.
+
+    Asks a few cheap questions, some thirty before the first export, and writes nothing. With --since it
+    is a backfill that is planned. Ends with 3 when Sentry refuses something, as the export would.
+
+    \b
+    Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse plan
+              sentry-warehouse plan --since 2026-10-01 --until 2026-11-01
+    """
+    from flows.forecast import forecast
+    from flows.forecast_report import forecast_as_json, print_forecast
+
+    start, end = _window(since, until)
+    if end is not None and start is None:
+        raise click.UsageError("--until needs --since: both name the time of a backfill.")
+    planned = forecast(settings_of(context, home, config), since=start, until=end)
+    if as_json:
+        click.echo(forecast_as_json(planned))
+    else:
+        print_forecast(planned)
+    raise SystemExit(planned.exit_code)
 
 
 @command("check")

@@ -34,6 +34,8 @@ SETTING_MEANINGS = {
     "url": "Address of Sentry: sentry.io, the host of a region, or a server of your own.",
     "token": "Token that reads Sentry. Better in a variable or in `token_file` than in this file.",
     "token_file": "File that holds the token.",
+    "tokens": "Organizations with a token of their own: slug = name of a variable or path of a file that "
+    "holds it. It is sent for that organization only, and the general token never is.",
     "organizations": "Slugs or ids of the organizations to export; not set = all that the token lists.",
     "projects": "Slugs or ids of the projects to export; not set = all that the token may see.",
     "home": "Folder for everything on disk.",
@@ -306,6 +308,9 @@ organizations = ["acme"]
 home = "/srv/sentry-data"
 token_file = "~/.sentry-token"
 
+[tokens]
+acme-labs = "LABS_SENTRY_TOKEN"
+
 [events]
 overlap_days = 7
 
@@ -369,7 +374,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         default = field.default_factory()
     if default is msgspec.NODEFAULT:
         return "required"
-    if default in ("", None) or default == []:
+    if default in ("", None) or default in ([], {}):
         return "not set"
     return f"`{msgspec.json.encode(default).decode()}`"
 

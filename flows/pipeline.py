@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from extractors.archive import Archive
-from extractors.client import Client
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import all_streams
 from flows.audit import record, short_slices
-from flows.discovery import Found, find_organizations, listed_projects
+from flows.clients import Clients, require_token
+from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
 from flows.planning import (
     FOUNDATION,
     chosen_streams,
@@ -34,7 +34,7 @@ from flows.planning import (
 from flows.policy import privacy_of
 from flows.publishing import publish_home
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
-from flows.settings import Settings, UsageError
+from flows.settings import Settings
 from warehouse import state
 from warehouse.checks import CheckFailed, run_checks
 from warehouse.load import fit_table
@@ -71,10 +71,6 @@ class Result:
         return 3 if self.incomplete else 0
 
 
-MOST_NAMED = 40
-"""Projects named in a message; large organizations have thousands."""
-
-
 class Interrupted(Exception):
     """The user asked to stop; what is committed stays, the next run goes on."""
 
@@ -97,11 +93,7 @@ def export(
     WarehouseError for trouble with the files, Interrupted after `stop`.
     """
     stop = stop or threading.Event()
-    if not settings.token:
-        raise UsageError(
-            "No token: set SENTRY_AUTH_TOKEN (an internal integration's or a user's token with org:read, "
-            "project:read, team:read, member:read and event:read), or try `sentry-warehouse demo`."
-        )
+    require_token(settings)
     with hold(settings.home_path):
         return _export(settings, observer, stop, command, since, until, workers or Threads())
 
@@ -119,10 +111,10 @@ def _export(
     remove_rebuilt(settings.home_path)
     store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
     try:
-        with _client(settings, store, stop) as client:
-            result = _run(settings, store, client, observer, stop, command, since, until, workers)
-            result.requests = client.usage().requests
-            result.bytes = client.usage().bytes
+        with _clients(settings, store, stop) as clients:
+            result = _run(settings, store, clients, observer, stop, command, since, until, workers)
+            result.requests = clients.usage().requests
+            result.bytes = clients.usage().bytes
     finally:
         workers.close()
         store.close()
@@ -132,31 +124,24 @@ def _export(
 
 
 @contextmanager
-def _client(settings: Settings, store: Store, stop: threading.Event) -> Iterator[Client]:
+def _clients(settings: Settings, store: Store, stop: threading.Event) -> Iterator[Clients]:
     governor = Governor()
     learnt = state.recall(store, GOVERNOR)
     if learnt:
         governor.restore(learnt)
-    client = Client(
-        settings.url,
-        settings.token,
-        governor=governor,
-        ca_bundle=settings.ca_bundle or None,
-        timeout=settings.timeout,
-        stop=stop,
-    )
+    clients = Clients(settings, governor=governor, stop=stop)
     try:
-        yield client
+        yield clients
     finally:
-        client.close()
+        clients.close()
         state.remember(store, GOVERNOR, governor.snapshot())
-        state.note_deprecations(store, client.deprecations(), datetime.now(UTC).replace(tzinfo=None))
+        state.note_deprecations(store, clients.deprecations(), datetime.now(UTC).replace(tzinfo=None))
 
 
 def _run(
     settings: Settings,
     store: Store,
-    client: Client,
+    clients: Clients,
     observer: Observer,
     stop: threading.Event,
     command: str,
@@ -164,7 +149,8 @@ def _run(
     until: datetime | None,
     workers: Workers,
 ) -> Result:
-    found = find_organizations(client, settings.organizations)
+    found = find_organizations(clients, settings.organizations)
+    check_server(store, settings.url, found)
     clock = Clock(found[0].answer.date.astimezone(UTC) - datetime.now(UTC))
     now = clock.now()
     organizations = {f.organization.organization_id: f.organization for f in found}
@@ -185,7 +171,7 @@ def _run(
         run_id=opened.run_id if opened else f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
         as_of=as_of,
         clock=clock,
-        client=client,
+        clients=clients,
         store=store,
         archive=archive,
         privacy=privacy_of(settings),
@@ -212,7 +198,9 @@ def _run(
         )
     _make_tables(run)
     _foundation(run, found)
-    _check_projects(run, settings.projects)
+    refuse_unknown(
+        [p for o in organizations for p in listed_projects(store, run.run_id, o, ())], settings.projects
+    )
     if not _main_planned(run):
         slices = plan_run(run, settings, since)
         with store.transaction():
@@ -279,22 +267,6 @@ def _foundation(run: Run, found: Sequence[Found]) -> None:
         run.observer.planned([s for s, _ in slices])
         for slice_, answers in slices:
             run.work(slice_, answers).result()
-
-
-def _check_projects(run: Run, wanted: Sequence[str]) -> None:
-    """Raises UsageError for a project that none of the organizations has: most likely mistyped."""
-    rows = run.store.rows(
-        "select project_id, slug from projects where _run_id = ? order by slug", [run.run_id]
-    )
-    known = {name for row in rows for name in row}
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        slugs = [slug for _, slug in rows]
-        more = f" and {len(slugs) - MOST_NAMED} more" if len(slugs) > MOST_NAMED else ""
-        raise UsageError(
-            f"Sentry lists no project {' or '.join(map(repr, unknown))} for this token (SENTRY_PROJECT). "
-            f"It sees: {', '.join(slugs[:MOST_NAMED])}{more}."
-        )
 
 
 def _main_planned(run: Run) -> bool:
@@ -395,8 +367,8 @@ def _finish(run: Run, result: Result, published: Path) -> None:
         run.run_id,
         status=result.status,
         finished_at=run.clock.now(),
-        requests=run.client.usage().requests,
-        bytes=run.client.usage().bytes,
+        requests=run.clients.usage().requests,
+        bytes=run.clients.usage().bytes,
         rows=sum(result.rows.values()),
         note="; ".join(failed) or None,
     )

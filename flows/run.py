@@ -13,10 +13,11 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from extractors.archive import Archive, Page
-from extractors.client import Answer, Client
+from extractors.client import Answer
 from extractors.errors import BadQuery, Forbidden, Gone, SentryError, TooLarge, Unauthorized
 from extractors.plan import Organization, Slice, fill, split
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream
+from flows.clients import Clients
 from flows.loading import Loader
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
@@ -115,7 +116,7 @@ class Run:
     run_id: str
     as_of: datetime
     clock: Clock
-    client: Client
+    clients: Clients
     store: Store
     archive: Archive
     privacy: Privacy
@@ -302,7 +303,7 @@ class Run:
             yield item, answer
 
     def _ask_item(self, slice_: Slice, request: Request, item: str) -> Answer:
-        return self.client.get(
+        return self.clients.of(slice_.organization_id).get(
             path_of(slice_, request).replace("{item}", item),
             fill(request.parameters, slice_),
             region=self.organizations[slice_.organization_id].region or None,
@@ -323,7 +324,7 @@ class Run:
         return self.clock.now().replace(tzinfo=UTC)
 
     def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
-        return self.client.pages(
+        return self.clients.of(slice_.organization_id).pages(
             path_of(slice_, request),
             fill(parameters, slice_),
             paging=request.paging,
@@ -334,7 +335,7 @@ class Run:
 
     def _ask_totals(self, slice_: Slice, totals: Parameters, progress: Progress) -> int:
         """The sum the series must reach, asked before them: numbers only grow meanwhile."""
-        answer = self.client.get(
+        answer = self.clients.of(slice_.organization_id).get(
             path_of(slice_, self.request(slice_)),
             fill(totals, slice_),
             region=self.organizations[slice_.organization_id].region or None,

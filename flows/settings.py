@@ -87,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     url: str = "https://sentry.io"
     token: str = ""
     token_file: str = ""
+    tokens: dict[str, str] = {}
     organizations: list[str] = []
     projects: list[str] = []
     home: str = "./sentry-data"
@@ -141,7 +142,29 @@ def load_settings(
         raise UsageError(_misfit(str(error), environment)) from None
     _check_names(settings.discover or [])
     token = settings.token or _read_token(settings.token_file)
-    return msgspec.structs.replace(settings, token=Secret(token.strip()), url=_checked_url(settings.url))
+    return msgspec.structs.replace(
+        settings,
+        token=Secret(token.strip()),
+        tokens={name: _own_token(name, place, environment) for name, place in settings.tokens.items()},
+        url=_checked_url(settings.url),
+    )
+
+
+def _own_token(name: str, place: str, environment: Mapping[str, str]) -> Secret:
+    """The token of one organization, from the variable or the file that `place` names."""
+    if re.fullmatch(r"sntry[a-z]_.*|[0-9a-f]{64}", place.strip()):
+        raise UsageError(
+            f"[tokens] {name} holds a token itself: write the name of a variable or of a file that holds it."
+        )
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", place) and not Path(place).is_file():
+        token = environment.get(place, "")
+        if not token.strip():
+            raise UsageError(f"[tokens] {name} names the variable {place}, which is not set.")
+    else:
+        token = _read_token(place)
+        if not token.strip():
+            raise UsageError(f"[tokens] {name} names the file {place}, which is empty.")
+    return Secret(token.strip())
 
 
 def _misfit(error: str, environment: Mapping[str, str]) -> str:

@@ -6,13 +6,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from warehouse.bookkeeping import COVERAGE, CURSORS, DEPRECATIONS, RUNS, SETTINGS, SLICES
 from warehouse.store import Store
 
 RESUME_WITHIN = timedelta(hours=12)
 """A run that was killed is taken up again within this time; after it a new one covers what it left."""
+
+
+class Reads(Protocol):
+    """What can be asked in SQL: a store, or a connection that only reads."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def open_runs(store: Store) -> dict[str, set[str]]:
     return files
 
 
-def watermarks(store: Store) -> dict[tuple[str, str, str, str], datetime]:
+def watermarks(store: Reads) -> dict[tuple[str, str, str, str], datetime]:
     """(stream, request, organization_id, project_id) → watermark."""
     rows = store.rows("select stream, request, organization_id, project_id, watermark from meta.cursors")
     return {(r[0], r[1], r[2], r[3]): r[4] for r in rows}
@@ -183,7 +189,7 @@ def remember(store: Store, name: str, value: Any) -> None:
         store.put(SETTINGS, [{"name": name, "value": json.dumps(value)}])
 
 
-def recall(store: Store, name: str) -> Any:
+def recall(store: Reads, name: str) -> Any:
     """A value kept by `remember`, None where there is none."""
     rows = store.rows("select value from meta.settings where name = ?", [name])
     return json.loads(rows[0][0]) if rows else None

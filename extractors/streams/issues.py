@@ -272,6 +272,7 @@ STREAM = Stream(
             paging="limit",
             # every night the whole window: lastSeen says nothing of changes of status
             window=Window(overlap=timedelta(days=90)),
+            measure="count_unique(issue)",
             tables=(ISSUES,),
             ignored=LISTED,
         ),
@@ -280,6 +281,8 @@ STREAM = Stream(
             path=DETAIL_PATH,
             paging=None,
             worklist="issue_details",
+            measure="count_unique(issue)",
+            items_of="issues",
             tables=(ISSUE_DETAILS, ISSUE_ACTIVITY),
             ignored=(*OWN_PAGE, *_unused(ISSUES)),
         ),
