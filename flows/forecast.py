@@ -7,14 +7,21 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from extractors.governor import MOST_IN_FLIGHT, UNLIMITED_IN_FLIGHT, Allowance, Governor
 from extractors.plan import Organization, Project, Slice
 from extractors.stream import Request, Stream
 from flows.clients import Clients, require_token
 from flows.discovery import Found, ask_projects, find_organizations, refuse_unknown
-from flows.planning import FOUNDATION, chosen_streams, listing_slices, most_items, wanted_requests
+from flows.planning import (
+    FOUNDATION,
+    chosen_streams,
+    end_of_windows,
+    listing_slices,
+    most_items,
+    wanted_requests,
+)
 from flows.settings import Settings
 from flows.sizing import Basis, Estimate, Sizer
 from warehouse.learnt import Learnt, look_back
@@ -115,7 +122,7 @@ def forecast(
         found = find_organizations(clients, settings.organizations)
         before = clients.usage().requests
         now = found[0].answer.date.astimezone(UTC).replace(tzinfo=None)
-        as_of = (until or now - timedelta(minutes=settings.lag_minutes)).replace(microsecond=0)
+        as_of = end_of_windows(settings, now, since, until)
         listed = {
             f.organization: ask_projects(clients.of(f.organization.organization_id), f.organization)
             for f in found

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from flows.planning import (
     FOUNDATION,
     chosen_streams,
     discover_queries,
+    end_of_windows,
     item_slices,
     listing_slices,
     most_items,
@@ -159,14 +160,7 @@ def _run(
     for cut_off, committed in state.open_runs(store).items():
         archive.remove_strays(cut_off, committed)
     opened = state.take_up(store, now, command, asks)
-    settled = now - timedelta(minutes=settings.lag_minutes)
-    as_of = opened.as_of if opened else min(until or settled, settled)
-    as_of = as_of.replace(microsecond=0)
-    if since is not None and since >= as_of:
-        raise UsageError(
-            f"There is nothing to read since {since:%Y-%m-%d %H:%M}: Sentry's figures are final up to "
-            f"{as_of:%Y-%m-%d %H:%M} UTC. Give an earlier --since."
-        )
+    as_of = opened.as_of if opened else end_of_windows(settings, now, since, until)
     run = Run(
         run_id=opened.run_id if opened else f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}",
         as_of=as_of,

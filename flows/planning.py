@@ -52,6 +52,23 @@ def discover_queries(settings: Settings) -> Sequence[DiscoverQuery]:
     ]
 
 
+def end_of_windows(
+    settings: Settings, now: datetime, since: datetime | None, until: datetime | None
+) -> datetime:
+    """Up to when a run that starts now reads: what Sentry shows later may still be incomplete.
+
+    Raises UsageError when a backfill would begin after it.
+    """
+    settled = now - timedelta(minutes=settings.lag_minutes)
+    as_of = min(until or settled, settled).replace(microsecond=0)
+    if since is not None and since >= as_of:
+        raise UsageError(
+            f"There is nothing to read since {since:%Y-%m-%d %H:%M}: Sentry's figures are final up to "
+            f"{as_of:%Y-%m-%d %H:%M} UTC. Give an earlier --since."
+        )
+    return as_of
+
+
 def listing_slices(
     streams: Iterable[Stream],
     scopes: Mapping[Organization, Sequence[Project]],
