@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, cast
@@ -41,8 +41,9 @@ from warehouse.schema import (
 )
 
 INDEX = pl.UInt32
-Unread = Callable[["Level", str, list[int], Sequence[Any]], None]
-"""Takes note of values that are no times: level, path, their indices, all values."""
+Unread = list[tuple[int, str, str]]
+"""Values that are no times: index of the record, path, value. A list and no callback: what refers back to its
+owner is freed late, and a run would hold the structs of many batches at once."""
 
 
 class Level:
@@ -60,7 +61,7 @@ class Level:
     ) -> None:
         self.item, self.elements, self.above, self.owner = item, elements, above, owner
         self.by_type = False
-        self._unread: Unread | None = unread or (above._unread if above else None)
+        self._unread: Unread = above._unread if above else [] if unread is None else unread
         self.walker = Walker(item, elements) if isinstance(item, Node) else None
         self.names: list[str | None] = []
         self.wholes: Sequence[Any] = elements
@@ -148,8 +149,10 @@ class Level:
 
     def _build(self, column: Column, values: Sequence[Any]) -> pl.Series:
         series, bad = build_series(column, values)
-        if bad and self._unread:
-            self._unread(self, "|".join(places(column.at)), bad, values)
+        path = "|".join(places(column.at)) if bad else ""
+        for index in bad:
+            record = index if self.root is None else self.root[index]
+            self._unread.append((record, path, str(values[index])[:REJECT_VALUE_CHARACTERS]))
         return series
 
 
@@ -177,20 +180,19 @@ class Levels:
     """All levels below some records; each is walked once, whoever asks for it."""
 
     def __init__(self, tree: Node, records: list[Any], names: Sequence[Any], misfits: Misfits) -> None:
-        self.records = Level(tree, records, unread=self._note_times)
+        self._unread: Unread = []
+        self.records = Level(tree, records, unread=self._unread)
         self._names = names
         self._misfits = misfits
         self._below: dict[tuple[int, str], Level] = {}
         self._by_type: dict[tuple[int, str], dict[Any, _Found]] = {}
 
-    def _note_times(self, level: Level, path: str, bad: list[int], values: Sequence[Any]) -> None:
-        """Values that are no times."""
-        for index in bad:
-            name = self._names[index if level.root is None else level.root[index]]
-            value = str(values[index])[:REJECT_VALUE_CHARACTERS]
-            self._misfits.batch.rejects.append(
-                Reject(self._misfits.table, str(name), path, "not a time", value)
-            )
+    def report(self) -> None:
+        """Takes note of the values that were no times."""
+        for record, path, value in self._unread:
+            name = str(self._names[record])
+            self._misfits.batch.rejects.append(Reject(self._misfits.table, name, path, "not a time", value))
+        self._unread.clear()
 
     def at(self, each: Each | None) -> Level:
         """The level that rows are made from."""

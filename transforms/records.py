@@ -149,6 +149,7 @@ class RecordReader:
                         misfits,
                     )
             batch.frames[table] = table_frame(table, own, context, batch)
+            own.report()
 
 
 def table_frame(table: Table, levels: Levels, context: Mapping[str, Any], batch: Batch) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 import duckdb
 
 from warehouse.bookkeeping import BOOKKEEPING
-from warehouse.schema import Table, create_statements, literal, quote
+from warehouse.schema import Table, Type, create_statements, literal, quote
 
 STORAGE_VERSION = "v1.2.0"
 """Oldest DuckDB whose clients read the file: BI tools embed older engines (measured: 1.2.2 to 2.0.0)."""
@@ -27,8 +28,6 @@ CATALOG = "sentry"
 
 REBUILT = "warehouse.replay.duckdb"
 """Name of the writer's file while a replay makes it anew."""
-
-ROWS_A_STATEMENT = 100
 
 LOCK_SECONDS = 2.0
 """How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
@@ -170,18 +169,24 @@ class Store:
 
     def put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes bookkeeping rows, in place of those with the same key. Absent columns become null."""
-        names = table.names
-        columns, keys = ", ".join(map(quote, names)), ", ".join(map(quote, table.key))
-        # one statement for many rows: executemany costs a millisecond a row
-        for start in range(0, len(rows), ROWS_A_STATEMENT):
-            some = rows[start : start + ROWS_A_STATEMENT]
-            for sql, picked in (
-                (f"delete from {table.full_name} where ({keys}) in (values {{}})", table.key),
-                (f"insert into {table.full_name} ({columns}) values {{}}", names),
-            ):
-                marks = "(" + ", ".join("?" * len(picked)) + ")"
-                values = [row.get(name) for row in some for name in picked]
-                self.connection.execute(sql.format(", ".join([marks] * len(some))), values)
+        if not rows:
+            return
+        columns, keys = ", ".join(map(quote, table.names)), ", ".join(map(quote, table.key))
+        text = json.dumps([{n: row.get(n) for n in table.names} for row in rows], default=str)
+        # one bound text for all rows: each bound value costs DuckDB a look for pandas, 0.04 ms a value
+        source = f"(select unnest(from_json(?, {_shape(table)}), recursive := true))"
+        self.connection.execute(
+            f"delete from {table.full_name} where ({keys}) in (select ({keys}) from {source})", [text]
+        )
+        self.connection.execute(
+            f"insert into {table.full_name} ({columns}) select {columns} from {source}", [text]
+        )
+
+
+def _shape(table: Table) -> str:
+    """The rows of `put` as from_json wants to know them; what is JSON already stays text."""
+    types = {c.name: (Type.VARCHAR if c.type is Type.JSON else c.type).value for c in table.all_columns}
+    return literal(json.dumps([types]))
 
 
 def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
@@ -192,6 +197,10 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     connection.execute(f"set memory_limit = {literal(memory_limit)}")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
+    # freed memory goes back at once: 120 MB less at the peak of a long load, for no measurable time
+    connection.execute("set allocator_flush_threshold = '16MB'")
+    connection.execute("set allocator_background_threads = true")
+    connection.execute("set allocator_bulk_deallocation_flush_threshold = '16MB'")
     connection.execute(f"set temp_directory = {literal(str(path.parent / 'tmp'))}")
     old = os.umask(0o177)
     try:
