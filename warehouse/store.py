@@ -173,7 +173,7 @@ class Store:
             return
         columns, keys = ", ".join(map(quote, table.names)), ", ".join(map(quote, table.key))
         text = json.dumps([{n: row.get(n) for n in table.names} for row in rows], default=str)
-        # one bound text for all rows: each bound value costs DuckDB a look for pandas, 0.04 ms a value
+        # one bound text for all rows: so many bound values take five times as long
         source = f"(select unnest(from_json(?, {_shape(table)}), recursive := true))"
         self.connection.execute(
             f"delete from {table.full_name} where ({keys}) in (select ({keys}) from {source})", [text]
