@@ -8,8 +8,10 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import cast
 from uuid import UUID
@@ -23,10 +25,13 @@ from prefect.artifacts import (
 
 from extractors.plan import Slice
 from flows.progress import Counts, Progress
+from flows.replay import Replayed
 from flows.run import Observer
-from flows.run_report import Report, as_markdown
+from flows.run_report import Report, as_markdown, replay_as_markdown
 
 logger = logging.getLogger(__name__)
+
+REPORT = "What the run brought"
 
 FLUSH_SECONDS = 3.0
 """How often artifacts move: each change is a request to Prefect's server."""
@@ -57,7 +62,7 @@ class Artifacts(Progress):
         self._rows: Counter[str] = Counter()
         self._beside = beside
         self._changed: set[str] = set()
-        self._ids: dict[str, UUID | None] = {}
+        self._ids: dict[str, UUID] = {}
         self._ended = threading.Event()
         context = contextvars.copy_context()  # artifacts belong to the flow run of this context
         self._thread = threading.Thread(target=context.run, args=(self._flush_often,), daemon=True)
@@ -119,8 +124,12 @@ class Artifacts(Progress):
                 name: (percent(c), describe(c)) for name, c in self.streams.items() if name in self._changed
             }
             self._changed.clear()
-        for name, (share, text) in changed.items():
-            self._ids[name] = show_progress(self._ids.get(name), name, share, text)
+        with display("The progress"):
+            for name in list(changed):
+                self._ids[name] = show_progress(self._ids.get(name), name, *changed[name])
+                del changed[name]
+        with self._lock:
+            self._changed.update(changed)  # what could not be shown is tried again
 
 
 def percent(counts: Counts) -> float:
@@ -139,16 +148,21 @@ def artifact_key(*words: str) -> str:
     return re.sub("[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
-def show_progress(shown: UUID | None, name: str, share: float, text: str) -> UUID | None:
-    """Moves the progress artifact that is `shown` already, or makes one; returns its id."""
+@contextmanager
+def display(what: str) -> Iterator[None]:
+    """Whatever Prefect's client raises inside is logged, no more: the data matters more than its display."""
     try:
-        if shown:
-            update_progress_artifact(shown, share, text)
-            return shown
-        return cast("UUID", create_progress_artifact(share, artifact_key("progress", name), text))
-    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
-        logger.warning("The progress could not be shown: %s", error)
+        yield
+    except Exception as error:  # noqa: BLE001  # see above
+        logger.warning("%s could not be shown: %s", what, error)
+
+
+def show_progress(shown: UUID | None, name: str, share: float, text: str) -> UUID:
+    """Moves the progress artifact that is `shown` already, or makes one; returns its id."""
+    if shown:
+        update_progress_artifact(shown, share, text)
         return shown
+    return cast("UUID", create_progress_artifact(share, artifact_key("progress", name), text))
 
 
 class FileProgress:
@@ -162,25 +176,23 @@ class FileProgress:
         now = time.monotonic()
         if done == total or now >= self._next:
             self._next = now + FLUSH_SECONDS
-            self._id = show_progress(
-                self._id, "replay", round(100 * done / total, 1), f"{done:,} of {total:,} files"
-            )
+            with display("The progress"):
+                share, text = round(100 * done / total, 1), f"{done:,} of {total:,} files"
+                self._id = show_progress(self._id, "replay", share, text)
 
 
 def show_report(report: Report) -> None:
     """Writes the Markdown report and the table of coverage as artifacts of the flow run."""
-    show_markdown("run-report", as_markdown(report))
-    try:
+    with display("The report"):
+        create_markdown_artifact(as_markdown(report), key="run-report", description=REPORT)
         create_table_artifact(
             report.coverage, key="coverage", description="What was asked and how much of it is complete"
         )
-    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
-        logger.warning("The coverage could not be shown: %s", error)
 
 
-def show_markdown(key: str, text: str) -> None:
-    """Writes a report as an artifact of the flow run."""
-    try:
-        create_markdown_artifact(text, key=key, description="What the run brought")
-    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
-        logger.warning("The report could not be shown: %s", error)
+def show_replay(replayed: Replayed, published: Path) -> None:
+    """Writes the Markdown report of a replay as an artifact of the flow run."""
+    with display("The report"):
+        create_markdown_artifact(
+            replay_as_markdown(replayed, published), key="replay-report", description=REPORT
+        )

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from extractors.errors import SentryError
 from extractors.stream import all_streams
-from flows.artifacts import Artifacts, FileProgress, show_markdown, show_report
+from flows.artifacts import Artifacts, FileProgress, show_replay, show_report
 from flows.orchestration import PrefectUnreachable
 from flows.pipeline import Result
 from flows.pipeline import export as export_plain
@@ -26,7 +26,7 @@ from flows.publishing import publish_home
 from flows.replay import Replayed
 from flows.replay import replay as replay_plain
 from flows.run import Observer
-from flows.run_report import read_report, replay_as_markdown, verdict
+from flows.run_report import read_report, verdict
 from flows.settings import Settings, UsageError, load_settings
 from flows.tasks import RUNNER, Tasks, as_task
 from transforms.privacy import KeyFileError, PolicyError
@@ -285,7 +285,7 @@ def _replay_flow(
     show = FileProgress()
     replayed = as_task("replay", lambda: replay_plain(settings, streams=streams, since=since, show=show))
     link, _ = _publish_flow(settings)
-    show_markdown("replay-report", replay_as_markdown(replayed, link))
+    show_replay(replayed, link)
     message = f"{sum(replayed.rows.values()):,} rows from {replayed.files:,} files"
     if replayed.unreadable:
         lost = f"{len(replayed.unreadable):,} could not be read: {replayed.unreadable[0]}"
