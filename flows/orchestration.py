@@ -186,5 +186,6 @@ def _is_ready(prefect: bool) -> bool:
     check_api(api)
     prepare_environment()
     use_api(api)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the terminal has its own
+    for name in ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL"):
+        os.environ.setdefault(name, "CRITICAL")  # a terminal shows bars, the server has the log
     return True
