@@ -54,8 +54,8 @@ SLOWEST_BODY = 1024
 """Bytes a second, averaged once `timeout` has passed: slower is a stuck proxy or a hostile server."""
 LONGEST_ASKED_SECONDS = 90.0
 """A header may make us wait this long at once: a window of 60 s (facts §2.2) and some; never an hour."""
-BROWN_OUT_SECONDS = 25.0
-"""Three of these outlast the minute that Sentry closes a deprecated endpoint for (its deprecation.py)."""
+BROWN_OUT_SECONDS = (5.0, 20.0, 40.0)
+"""Waits that outlast the minute that Sentry closes a deprecated endpoint for (its deprecation.py)."""
 REFILL = 0.2
 """Retries that each good answer gives back to the run's budget: one bad answer in ten never exhausts it."""
 STOP_SECONDS = 0.25
@@ -466,10 +466,12 @@ class Client:
     # retrying
 
     def _may_retry(self, course: _Course, state: RetryCallState) -> bool:
-        fault = _refused(state).fault
-        tried = course.by_reason[fault.reason]
+        refused = _refused(state)
+        fault, tried = refused.fault, course.by_reason[refused.fault.reason]
         family = family_of(course.path)
-        if fault.retries is not None and tried >= fault.retries:
+        if fault.retries is not None and tried >= (
+            fault.retries or (not refused.failure.first and fault.later)
+        ):
             if fault.wait == "long":
                 self._retired.add(family)
             return False
@@ -498,7 +500,7 @@ class Client:
         if wait == "none":
             return 0.0
         if wait == "long":
-            return BROWN_OUT_SECONDS * self._first_wait
+            return BROWN_OUT_SECONDS[course.by_reason[refused.fault.reason] - 1] * self._first_wait
         jitter = float(tenacity.wait_random(0, 0.25)(state)) * self._first_wait
         if wait == "asked":
             asked = asked_wait(refused.failure.headers)

@@ -192,6 +192,7 @@ class Fault:
     error    what the caller gets when it is not retried, or no longer
     advice   what people should do
     retries  how often at most; None = as often as the caller allows
+    later    retries where this server had answered well before: then the refusal may pass
     cost     what one retry takes from the caller's and the run's budget
     wait     "asked": as the answer's headers say, else growing · "growing" · "none" · "long": a brown-out
     """
@@ -201,6 +202,7 @@ class Fault:
     error: type[SentryError]
     advice: str
     retries: int | None = 0
+    later: int = 0
     cost: float = 1
     wait: Literal["asked", "growing", "none", "long"] = "growing"
 
@@ -299,6 +301,7 @@ FAULTS: tuple[Fault, ...] = (
         when=_met(Trouble.ELSEWHERE),
         error=NotSentry,
         advice="The token is not sent there. If that is your Sentry, set SENTRY_URL to it.",
+        later=2,
     ),
     Fault(reason="redirects in a circle", when=_met(Trouble.CIRCLE), error=NotSentry, advice=URL),
     Fault(
@@ -356,6 +359,7 @@ FAULTS: tuple[Fault, ...] = (
         reason="sso",
         when=_code("sso-required"),
         error=Unauthorized,
+        later=2,
         advice="The organization demands single sign-on: sign in with it in the browser, then run again, "
         "or use the token of an internal integration.",
     ),
@@ -363,48 +367,56 @@ FAULTS: tuple[Fault, ...] = (
         reason="2fa",
         when=_code("2fa-required"),
         error=Unauthorized,
+        later=2,
         advice="The organization demands two-factor authentication: the token's owner must switch it on.",
     ),
     Fault(
         reason="seat",
         when=_code("member-disabled-over-limit"),
         error=Unauthorized,
+        later=2,
         advice="The token's owner has no seat in the plan; use the token of an internal integration.",
     ),
     Fault(
         reason="email",
         when=_code("email-verification-required"),
         error=Unauthorized,
+        later=2,
         advice="The token's owner must confirm their e-mail address in Sentry.",
     ),
     Fault(
         reason="sudo",
         when=_code("sudo-required", "superuser-required", "staff-required", "data-secrecy"),
         error=Unauthorized,
+        later=2,
         advice="Sentry wants more than a token here; leave this stream out.",
     ),
     Fault(
         reason="token expired",
         when=_said(401, "expired"),
         error=Unauthorized,
+        later=2,
         advice=NEW_TOKEN,
     ),
     Fault(
         reason="no token",
         when=_said(401, "credentials were not provided"),
         error=Unauthorized,
+        later=2,
         advice="The token did not arrive: set SENTRY_AUTH_TOKEN; a proxy may drop the Authorization header.",
     ),
     Fault(
         reason="token owner inactive",
         when=_said(401, "inactive or deleted"),
         error=Unauthorized,
+        later=2,
         advice=f"The token's owner left Sentry. {NEW_TOKEN}",
     ),
     Fault(
         reason="bad token",
         when=_status(401),
         error=Unauthorized,
+        later=2,
         advice="Sentry does not know this token; SENTRY_URL may name another server than the token's. "
         + NEW_TOKEN,
     ),

@@ -41,7 +41,8 @@ SETTING_MEANINGS = {
     "home": "Folder for everything on disk.",
     "ca_bundle": "File with the certificates to trust, for a server with its own authority.",
     "lag_minutes": "Windows end so long before now, because Sentry takes a while to show what it received.",
-    "threads": "Slices of one stream that are worked on at the same time.",
+    "threads": "Slices of one stream that are worked on at the same time: 20 reach 40 requests a second "
+    "even when each takes half a second.",
     "retries": "How much one request may be repeated.",
     "details": "Most items that one run asks for one by one, for each such request.",
     "timeout": "Seconds of silence after which a request is given up.",

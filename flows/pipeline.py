@@ -51,12 +51,16 @@ GOVERNOR = "governor"
 
 @dataclass(slots=True)
 class Result:
-    """How a run ended. `slices` counts them by status."""
+    """How a run ended. `slices` counts them by status; of `requests`, `retried` asked once more for what had
+    failed, and `throttled` were answered 429.
+    """
 
     run_id: str
     as_of: datetime
     status: str = "running"
     requests: int = 0
+    retried: int = 0
+    throttled: int = 0
     bytes: int = 0
     seconds: float = 0.0
     rows: dict[str, int] = field(default_factory=dict)
@@ -114,8 +118,9 @@ def _export(
     try:
         with _clients(settings, store, stop) as clients:
             result = _run(settings, store, clients, observer, stop, command, since, until, workers)
-            result.requests = clients.usage().requests
-            result.bytes = clients.usage().bytes
+            usage = clients.usage()
+            result.requests, result.retried = usage.requests, usage.retried
+            result.throttled, result.bytes = usage.throttled, usage.bytes
     finally:
         workers.close()
         store.close()
@@ -291,7 +296,9 @@ def follow_up(run: Run, settings: Settings) -> None:
         for request in wanted_requests(stream, settings):
             if request.worklist:
                 rows = worklist(run.store, request.worklist, run.run_id)[: most_items(stream, settings)]
-                slices += item_slices(stream, request, rows, run.organizations, as_of=run.as_of)
+                slices += item_slices(
+                    stream, request, rows, run.organizations, as_of=run.as_of, at_once=settings.threads
+                )
     run_more(run, slices, settings)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)

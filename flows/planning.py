@@ -15,7 +15,10 @@ FOUNDATION = ("organizations", "projects")
 """Streams that tell what the others are asked for; they come first, in this order."""
 
 ITEMS_A_SLICE = 200
-"""Ids asked one by one in one slice: at 5 requests a second (facts §2.2) about 40 s of work."""
+"""Ids asked one by one in one slice at most: at 5 requests a second (facts §2.2) about 40 s of work."""
+
+FEWEST_ITEMS = 20
+"""A slice costs as much as a few requests, whatever is in it."""
 
 
 def chosen_streams(settings: Settings) -> dict[str, Stream]:
@@ -123,8 +126,12 @@ def item_slices(
     organizations: Mapping[str, Organization],
     *,
     as_of: datetime,
+    at_once: int = 1,
 ) -> list[Slice]:
-    """Slices of (organization_id, project_id, id) rows, by project, of a bounded number of ids each."""
+    """Slices of (organization_id, project_id, id) rows, by project, of a bounded number of ids each; small
+    enough for `at_once` of them, since those of one slice are asked one after the other.
+    """
+    most = max(FEWEST_ITEMS, min(ITEMS_A_SLICE, -(-len(rows) // at_once)))
     by_scope: dict[tuple[str, str], list[str]] = {}
     for organization_id, project_id, item in rows:
         by_scope.setdefault((organization_id, project_id), []).append(item)
@@ -137,11 +144,11 @@ def item_slices(
             project_id=project_id,
             window_start=None,
             window_end=as_of,
-            items=tuple(items[i : i + ITEMS_A_SLICE]),
+            items=tuple(items[i : i + most]),
         )
         for (organization_id, project_id), items in by_scope.items()
         if organization_id in organizations
-        for i in range(0, len(items), ITEMS_A_SLICE)
+        for i in range(0, len(items), most)
     ]
 
 

@@ -36,6 +36,8 @@ def result_as_json(result: Result) -> str:
             "exit_code": result.exit_code,
             "resumed": result.resumed,
             "requests": result.requests,
+            "retried": result.retried,
+            "throttled": result.throttled,
             "bytes": result.bytes,
             "seconds": round(result.seconds, 2),
             "rows": result.rows,
@@ -69,9 +71,11 @@ def print_summary(result: Result, settings: Settings) -> None:
     asked = sum(result.slices.values())
     console.print("\nRows in the warehouse", style="bold")
     console.print(grid)
+    again = f" ({result.retried:,} of them again, after a fault)" if result.retried else ""
     taken_up = ", taken up where an earlier one stopped" if result.resumed else ""
     console.print(
-        f"\n{result.requests:,} requests, {result.bytes / 1e6:,.1f} MB in {result.seconds:,.1f} s{taken_up}."
+        f"\n{result.requests:,} requests{again}, {result.bytes / 1e6:,.1f} MB "
+        f"in {result.seconds:,.1f} s{taken_up}."
     )
     if result.incomplete:
         console.print(f"{whole} of {asked} slices are complete. Not complete:", style="yellow")

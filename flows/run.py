@@ -14,7 +14,16 @@ import msgspec
 
 from extractors.archive import Archive, Page
 from extractors.client import Answer
-from extractors.errors import BadQuery, Forbidden, Gone, SentryError, TooLarge, Unauthorized
+from extractors.errors import (
+    BadQuery,
+    Forbidden,
+    Gone,
+    NotSentry,
+    RetriesSpent,
+    SentryError,
+    TooLarge,
+    Unauthorized,
+)
 from extractors.plan import Organization, Slice, fill, split
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream
 from flows.clients import Clients
@@ -31,8 +40,17 @@ logger = logging.getLogger(__name__)
 FLUSH_BYTES = 8_000_000
 """Pages are archived and loaded when a slice has gathered so much: bounds memory whatever its size."""
 
+MOST_HELD_BYTES = 48_000_000
+"""Gathered by all slices together; beyond it even those that hold little load what they have."""
+
 MOST_THREADS = 512
 """Never reached: each stream has its own bound."""
+
+MOST_FAILING = 3
+"""Items in a row that bring no answer: then it is not they, but the server."""
+
+OF_ONE_ORGANIZATION = ("sso", "2fa", "seat", "email")
+"""Reasons for a 401 that an organization has, not the token: others that it sees go on."""
 
 OUTSIDE_RETENTION = "more recent date range"
 """Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
@@ -128,6 +146,7 @@ class Run:
     retries: int = 5
     stop: threading.Event = field(default_factory=threading.Event)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
+    _held: dict[str, int] = field(default_factory=dict)
     loader: Loader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,14 +168,16 @@ class Run:
         """Fetches, archives, normalises and loads one slice; closes it with its coverage.
 
         Returns smaller slices that took its place, if any. `answers` stands for fetching where they are
-        at hand. Raises Unauthorized (nothing more can be asked) and what the disk or the database
+        at hand. Raises Unauthorized (nothing more can be asked of anyone) and what the disk or the database
         raises; everything else becomes the slice's status.
         """
         progress = Progress(self.clock.now())
         try:
             self._fetch_and_load(slice_, answers, progress)
-        except Unauthorized:
-            raise
+        except Unauthorized as error:
+            if not self._leaves_others(slice_.organization_id, error):
+                raise
+            progress.status, progress.reason = "forbidden", str(error)
         except Forbidden as error:
             progress.status, progress.reason = "forbidden", str(error)
         except Gone as error:
@@ -180,6 +201,12 @@ class Run:
             self.observer.planned(progress.children)
         self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
         return progress.children
+
+    def _leaves_others(self, organization_id: str, error: Unauthorized) -> bool:
+        """Whether there are organizations that this refusal does not concern."""
+        client = self.clients.of(organization_id)
+        others = [self.clients.of(other) for other in self.organizations if other != organization_id]
+        return any(error.reason in OF_ONE_ORGANIZATION or other is not client for other in others)
 
     def _cut(self, slice_: Slice, progress: Progress, status: str, reason: str) -> None:
         progress.children = split(slice_, self.request(slice_))
@@ -221,14 +248,22 @@ class Run:
         request = self.request(slice_)
         if request.totals is not None:
             progress.expected = self._ask_totals(slice_, request.totals, progress)
-        pages: list[Page] = []
-        size = 0
         if answers is not None:
             asked: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
         elif slice_.items is not None:
-            asked = self._ask_items(slice_, request, slice_.items)
+            asked = self._ask_items(slice_, request, slice_.items, progress)
         else:
             asked = (("", answer) for answer in self._ask(slice_, request))
+        try:
+            self._gather(slice_, request, asked, progress)
+        finally:
+            self._held.pop(slice_.slice_id, None)
+
+    def _gather(
+        self, slice_: Slice, request: Request, asked: Iterable[tuple[str, Answer]], progress: Progress
+    ) -> None:
+        pages: list[Page] = []
+        size = 0
         for item, answer in asked:
             progress.requests += answer.requests
             progress.bytes += len(answer.body)
@@ -237,7 +272,9 @@ class Run:
             size += len(pages[-1].body)
             if self._reached_start(slice_, request, answer.body):
                 break
-            if size >= FLUSH_BYTES and answer.cursor:
+            self._held[slice_.slice_id] = size
+            crowded = size >= FLUSH_BYTES // 8 and sum(list(self._held.values())) >= MOST_HELD_BYTES
+            if (size >= FLUSH_BYTES or crowded) and answer.cursor:
                 self._load(slice_, pages, progress, answer.cursor)
                 pages, size = [], 0
             self.observer.progressed(slice_, answer.requests, 0)
@@ -278,15 +315,17 @@ class Run:
                 return
 
     def _ask_items(
-        self, slice_: Slice, request: Request, items: tuple[str, ...]
+        self, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
     ) -> Iterator[tuple[str, Answer]]:
         """(id, answer) for each id asked by itself, as lists of one record; an empty list with status 404
-        where there is no such thing. The cursor is the number of the next item.
+        where there is no such thing. The cursor is the number of the next item. One that brings no answer
+        is left out, and makes the slice partial.
 
-        Raises Gone when even something that was listed just now is not found: then the server does not
-        answer such requests, and a 404 says nothing.
+        Raises the error of the last of several that fail in a row, and Gone when even something that was
+        listed just now is not found: then the server does not answer such requests, and a 404 says nothing.
         """
         trusted = not request.control
+        failing = 0
         for number in range(int(slice_.page_cursor or 0), len(items)):
             item = items[number]
             cursor = str(number + 1) if number + 1 < len(items) else None
@@ -300,6 +339,14 @@ class Run:
                 answer = Answer(
                     status=404, body=b"[]", cursor=cursor, date=self.client_date(), requests=error.requests
                 )
+            except (RetriesSpent, TooLarge, BadQuery, NotSentry) as error:
+                failing += 1
+                if failing >= MOST_FAILING or len(items) == 1:
+                    raise
+                progress.requests += error.requests
+                progress.status, progress.reason = "partial", f"At least one item brought no answer: {error}"
+                continue
+            failing = 0
             yield item, answer
 
     def _ask_item(self, slice_: Slice, request: Request, item: str) -> Answer:
@@ -331,6 +378,7 @@ class Run:
             page_size=request.page_size,
             cursor=slice_.page_cursor,
             region=self.organizations[slice_.organization_id].region or None,
+            retries=self.retries,
         )
 
     def _ask_totals(self, slice_: Slice, totals: Parameters, progress: Progress) -> int:

@@ -109,8 +109,8 @@ def _heading(report: Report) -> str:
     result = report.result
     lines = [
         f"# {verdict(result)}",
-        f"Run `{result.run_id}`: {result.requests:,} requests, {result.bytes / 1e6:,.1f} MB, "
-        f"{result.seconds:,.0f} s, data up to {result.as_of:%Y-%m-%d %H:%M} UTC"
+        f"Run `{result.run_id}`: {result.requests:,} requests ({result.retried:,} again), "
+        f"{result.bytes / 1e6:,.1f} MB, {result.seconds:,.0f} s, data up to {result.as_of:%Y-%m-%d %H:%M} UTC"
         + (", taken up where an earlier one stopped." if result.resumed else "."),
     ]
     if result.published:

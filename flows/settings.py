@@ -93,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     home: str = "./sentry-data"
     ca_bundle: str = ""
     lag_minutes: Annotated[float, NotNegative] = 10
-    threads: Annotated[int, AtLeastOne] = 4
+    threads: Annotated[int, AtLeastOne] = 20
     retries: Annotated[int, NotNegative] = 5
     details: Annotated[int, NotNegative] = 10_000
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 60

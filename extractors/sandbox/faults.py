@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import cycle
 
 from .answers import HTML, JSON, TEXT, Response, encode
 from .options import SandboxOptions
@@ -30,14 +31,15 @@ class Fault:
 class Faults:
     def __init__(self, options: SandboxOptions) -> None:
         self._share = options.faults
-        self._kinds = options.fault_kinds
+        self._kinds = cycle(options.fault_kinds or ("",))
         self._modern = options.modern
         self._rng = random.Random(f"{options.seed}:faults")
 
     def next(self, view: str) -> Fault | None:
-        if not self._share or not self._kinds or self._rng.random() >= self._share:
+        if not self._share or self._rng.random() >= self._share:
             return None
-        return self._make(self._rng.choice(self._kinds), view)
+        kind = next(self._kinds)
+        return self._make(kind, view) if kind else None
 
     def _make(self, kind: str, view: str) -> Fault:
         if kind in ("reset", "truncated", "stall"):
@@ -66,6 +68,16 @@ class Faults:
         if kind == "408":
             detail = {"code": "request-timeout", "message": "Proxied request timed out", "extra": {}}
             return Response(408, encode({"detail": detail}))
+        if kind == "410":
+            ending = [(b"x-sentry-deprecation-date", b"2027-03-01T00:00:00+00:00")]
+            ending += [(b"x-sentry-replacement-endpoint", b"/api/0/organizations/{org}/newer/")]
+            return Response(410, encode({"message": "This API no longer exists."}), [JSON, *ending])
+        if kind == "302-elsewhere":
+            return Response(302, b"", [HTML, (b"location", b"https://login.sentry.example/sso/")])
+        if kind == "401-sso":
+            return Response(
+                401, encode({"detail": {"code": "sso-required", "message": "Must login via SSO"}})
+            )
         if kind == "html-200":
             return Response(200, _HTML_200, [HTML])
         detail_text = "\nQuery timeout. Please try again. If the problem persists try a smaller date range."

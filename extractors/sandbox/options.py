@@ -19,6 +19,9 @@ FAULT_KINDS = (
     "400-timeout",
 )
 
+RARE_FAULT_KINDS = ("410", "302-elsewhere", "401-sso")
+"""A brown-out of an endpoint that will go, a redirect to a login host, single sign-on demanded for once."""
+
 SANDBOX_TOKEN = "sntryu_sandbox0000000000000000000000000000000000000000000000000000"  # noqa: S105
 
 
@@ -45,7 +48,7 @@ class SandboxOptions:
     event_rate_limit: int | None = None
     """Project events bucket per 60 s. None = headers without limiting; 60 = as SaaS, one at a time."""
     faults: float = 0.0
-    """Share of answers that are bad."""
+    """Share of answers that are bad; the kinds take turns."""
     fault_kinds: tuple[str, ...] = FAULT_KINDS
     stall_seconds: float = 3.0
     """How long a `stall` keeps the connection open without a word before it is dropped."""
@@ -68,8 +71,9 @@ class SandboxOptions:
     def __post_init__(self) -> None:
         if self.age not in ("2026", "2023"):
             raise ValueError(f'age must be "2026" or "2023", not {self.age!r}')
-        if unknown := set(self.fault_kinds) - set(FAULT_KINDS):
-            raise ValueError(f"unknown fault kinds {sorted(unknown)}; known: {', '.join(FAULT_KINDS)}")
+        if unknown := set(self.fault_kinds) - {*FAULT_KINDS, *RARE_FAULT_KINDS}:
+            known = ", ".join((*FAULT_KINDS, *RARE_FAULT_KINDS))
+            raise ValueError(f"unknown fault kinds {sorted(unknown)}; known: {known}")
         if not 0.0 <= self.faults <= 1.0:
             raise ValueError("faults is a share between 0 and 1")
 
