@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from transforms.conform import REJECT_VALUE_CHARACTERS
-from transforms.frames import Batch, Drift, Reject, build_frame
+from transforms.frames import Batch, Drift, Reject, build_frame, build_series
 from transforms.repair import Unreadable, repair
 from transforms.shape import json_type
 from warehouse.schema import Column, Context, Table, Type
@@ -68,7 +68,7 @@ class DiscoverReader:
             )
             if meta.get("dataScanned") == "partial":
                 batch.complaint = "sampled"
-        table = typed_table(self.table, types)
+        table = typed_table(self.table, types, rows)
         asked = {c.at for c in table.all_columns}
         batch.drift |= {
             Drift(key, "new", json_type(value))
@@ -97,20 +97,32 @@ def _decode(body: bytes) -> Answer:
             raise Unreadable(f"no Discover answer: {error}") from None
 
 
-def typed_table(table: Table, types: Mapping[str, str]) -> Table:
-    """The table with the types its answer names; ids and other texts of the key stay text."""
+def typed_table(table: Table, types: Mapping[str, str], rows: Sequence[dict[str, Any]]) -> Table:
+    """The table with the types its answer names. Ids stay text, and so does a part of the key of which some
+    value would not fit: as null it would make rows equal that are not. Only texts have a default for null.
+    """
 
     def typed(column: Column) -> Column:
         named = types.get(column.at) if isinstance(column.at, str) else None
-        # a key that is text for one answer must be for all: null is '' in it
-        if named is None or is_id(column.name) or column.default is not None:
+        type_ = TYPES.get(named, Type.VARCHAR) if named else column.type
+        if is_id(column.name) or type_ is column.type:
             return column
-        return replace(column, type=TYPES.get(named, Type.VARCHAR))
+        retyped = replace(column, type=type_, default=None)
+        return column if column.name in table.key and not _holds(retyped, rows) else retyped
 
     declared = tuple(
         c for c in table.all_columns if c.name not in ("organization_id", "_run_id", "_loaded_at")
     )
     return replace(table, columns=tuple(typed(c) for c in declared))
+
+
+def _holds(column: Column, rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether the column's type takes every row's value."""
+    fitted = [fit(row.get(str(column.at)), column.type) for row in rows]
+    if not all(fits for _, fits in fitted):
+        return False
+    _, unread = build_series(column, [value for value, _ in fitted])
+    return not unread
 
 
 def is_id(name: str) -> bool:

@@ -186,9 +186,10 @@ def record_name(table: Table, frame: pl.DataFrame, row: int) -> str:
 
 
 def unique_by_key(table: Table, frame: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """The frame without rows whose key is null (reported) and without duplicates (the last stays)."""
+    """The frame without rows whose key must not be null but is (reported), and without duplicates (the last
+    stays)."""
     keys = list(table.key)
-    if any(frame[k].null_count() for k in keys):
+    if not table.nullable_key and any(frame[k].null_count() for k in keys):
         keyless = frame.filter(pl.any_horizontal(pl.col(keys).is_null()))
         batch.rejects += [
             Reject(table.name, record_name(table, keyless, i), "", "key is null", "")

@@ -55,7 +55,7 @@ def declared_checks(tables: Sequence[Table]) -> Iterator[Check]:
     by_name = {t.name: t for t in tables}
     for table in tables:
         keys = ", ".join(quote(k) for k in table.key)
-        missing = " or ".join(f"{quote(k)} is null" for k in table.key)
+        missing = " or ".join(f"{quote(k)} is null" for k in table.key if not table.nullable_key) or "false"
         yield Check(
             f"unique_{table.name}",
             "fail",

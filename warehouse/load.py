@@ -65,7 +65,13 @@ def load(
 
 def _delete(store: Store, table: Table, owner: Table, owners: ArrowSource) -> int:
     """Removes the stored rows that belong to the same owners: themselves, or their parents."""
-    same = " and ".join(f"stored.{quote(k)} = owners.{quote(k)}" for k in owner.key)
+    if owner.nullable_key:
+        types = store.columns(owner)
+        same = " and ".join(
+            f"stored.{quote(k)} is not distinct from cast(owners.{quote(k)} as {types[k]})" for k in owner.key
+        )
+    else:
+        same = " and ".join(f"stored.{quote(k)} = owners.{quote(k)}" for k in owner.key)
     with store.frame("owners", owners):
         gone = store.connection.execute(
             f"delete from {table.full_name} as stored using owners where {same}"

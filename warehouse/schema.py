@@ -134,7 +134,8 @@ class Table:
     `history` names a table that keeps every state the `tracked` columns were ever seen in, one row per
     state from `valid_from` to `valid_to` (null = still so). `marks` are columns that no payload fills:
     the loader sets them when a record turns out to be deleted or merged. `without` names a place and the
-    values there of records that make no rows of this table.
+    values there of records that make no rows of this table. `nullable_key` says that parts of the key may be
+    null, which then equals null: fields of a query that the source fills for some rows only.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Table:
     tracked: tuple[str, ...] = ()
     marks: tuple[Column, ...] = ()
     bookkeeping: bool = False
+    nullable_key: bool = False
     all_columns: tuple[Column, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -83,6 +83,7 @@ def make_table(query: DiscoverQuery) -> Table:
         f"One row per {' and '.join(key) or 'organization'} of the Discover query {query.name!r}.",
         key,
         tuple(columns),
+        nullable_key=True,
     )
 
 

@@ -45,3 +45,31 @@ def test_an_issue_page_that_is_none_says_nothing_of_the_issue(tmp_path: Path) ->
     assert rows(
         tmp_path, "select distinct table_name, reason from meta.rejects where table_name = 'issues'"
     ) == [("issues", "key is null")]
+
+
+def test_fields_of_a_query_have_the_types_the_answer_names(tmp_path: Path) -> None:
+    fields = ["title", "timestamp", "measurements.lcp", "stack.lineno", "http.status_code", "error.handled"]
+    types = dict(zip(fields, ["string", "date", "duration", "array", "integer", "boolean"], strict=True))
+    values = [
+        ["a", "2026-11-01T00:00:00+00:00", 1.5, [3, 4], 200, 1],
+        ["a", "2026-11-01T00:00:00+00:00", None, [], None, None],
+        ["a", None, 2, None, 404, 0],
+        [None, None, None, None, None, None],
+    ]
+    body = {"data": [dict(zip(fields, row, strict=True)) for row in values], "meta": {"fields": types}}
+    query = {"name": "raw", "fields": fields}
+    with StrictSentry(World(web_issues=0)) as sentry:
+        sentry.overrides = [(".*/acme/events/", lambda _: (200, body, {}))]
+        for _ in range(2):
+            assert run(sentry, tmp_path, "discover", discover=[query]).exit_code == 0
+    named = "select column_name, data_type from duckdb_columns() where table_name = 'discover_raw'"
+    found = dict(rows(tmp_path, named))
+    assert [
+        found[n] for n in ("title", "timestamp", "measurements_lcp", "stack_lineno", "http_status_code")
+    ] == [
+        *("VARCHAR", "TIMESTAMP", "DOUBLE", "JSON", "BIGINT"),
+    ]
+    assert found["error_handled"] == "BOOLEAN"
+    assert rows(
+        tmp_path, "select count(*), count(measurements_lcp), sum(http_status_code) from discover_raw"
+    ) == [(4, 2, 604)]
