@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 API = "/api/0"
+SAAS = "sentry.io"
+"""Sentry's own domain: its regions are us.sentry.io, de.sentry.io and so on (facts §3.3)."""
 CONNECT_SECONDS = 10.0
 """A host that has not taken a connection by then is down or behind a wall that drops packets."""
 LONGEST_ANSWER = 5
@@ -245,6 +247,10 @@ class Client:
         """(path template, headers) of the endpoints that were announced to go, latest headers each."""
         with self._lock:
             return tuple((path, dict(headers)) for path, headers in sorted(self._deprecations.items()))
+
+    def is_own(self, region: str) -> bool:
+        """Whether a region's address is of the configured server's party, so that the token may go there."""
+        return _region_base(region, self._base) is not None
 
     def allowance(self, path: str, region: str | None = None) -> Allowance:
         """The rate limit that requests for this path fall under."""
@@ -736,22 +742,28 @@ def _base_of(url: str) -> str:
 
 
 def _region_base(region: str, base: str) -> str | None:
-    """The base URL of a region; None when its host is not the configured one or a sub-domain of it."""
+    """The base URL of a region; None when it is not of the same party as the configured server.
+
+    Of the same party are sub-domains of the configured host, and for any host of sentry.io all of that
+    domain; over https at its own port, or as the configured server is reached.
+    """
     try:
         parts, home = urlsplit(region.strip()), urlsplit(base)
-        port = parts.port
+        port = parts.port or _PORTS.get(parts.scheme)
+        home_port = home.port or _PORTS[home.scheme]
     except ValueError:
         return None
     host, home_host = parts.hostname or "", home.hostname or ""
     if host == home_host:
         return base
-    if parts.scheme not in ("https", home.scheme):
+    if (parts.scheme, port) not in (("https", _PORTS["https"]), (home.scheme, home_port)):
         return None
-    if parts.scheme not in _PORTS or parts.username or parts.password or not _HOST.fullmatch(host):
+    if "@" in parts.netloc or not _HOST.fullmatch(host) or ".." in f".{host}.":
         return None
-    if not host.endswith("." + home_host) or _is_address(home_host):
+    domain = SAAS if home_host.endswith("." + SAAS) else home_host
+    if not (host == domain or host.endswith("." + domain)) or _is_address(home_host):
         return None
-    netloc = host if port in (None, _PORTS[parts.scheme]) else f"{host}:{port}"
+    netloc = host if port == _PORTS[parts.scheme] else f"{host}:{port}"
     return f"{parts.scheme}://{netloc}{API}"
 
 

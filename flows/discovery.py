@@ -72,7 +72,7 @@ def find_organizations(clients: Clients, wanted: Sequence[str]) -> list[Found]:
         )
         client = clients.for_name((_own_name(found, clients) if found else "") or name)
         if found is None or found not in others:
-            found = _ask(client, name)
+            found = _ask(client, found.organization.slug if found else name)
         if found is not None and client is clients.general and _own_name(found, clients):
             client = clients.for_name(_own_name(found, clients))
             found = _ask(client, name)

@@ -1,0 +1,1 @@
+"""Tests of regions, own servers, proxies, and tokens of their own."""
