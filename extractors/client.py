@@ -252,6 +252,10 @@ class Client:
         """Whether a region's address is of the configured server's party, so that the token may go there."""
         return _region_base(region, self._base) is not None
 
+    def base_of(self, region: str) -> str:
+        """The address at which what lives in a region is asked."""
+        return self._base_for(region).removesuffix(API)
+
     def allowance(self, path: str, region: str | None = None) -> Allowance:
         """The rate limit that requests for this path fall under."""
         host = urlsplit(self._base_for(region)).netloc

@@ -118,10 +118,10 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
         found.bad("server", settings.url, str(error), 2)
         return
     with clients:
-        times = [t for t in (_check_server(client, settings, found) for client in clients) if t]
-        if len(times) < len([*clients]):
-            return
+        times = [_check_server(name, client, settings, found) for name, client in clients.by_name().items()]
         now = times[0]
+        if now is None or None in times:
+            return
         try:
             organizations = [f.organization for f in find_organizations(clients, settings.organizations)]
             listed = {o: ask_projects(clients.of(o.organization_id), o) for o in organizations}
@@ -131,6 +131,8 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
         except SentryError as error:
             found.bad("organizations", str(error), "", 2 if isinstance(error, Unauthorized) else 1)
             return
+        for organization in organizations:
+            _tell_region(organization, clients.of(organization.organization_id), settings, found)
         chosen = _check_projects(listed, settings, found)
         if chosen is None:
             return
@@ -143,14 +145,19 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
             found.warn("deprecated", f"{path}: {ends}", "A newer sentry-warehouse may use what replaces it.")
 
 
-def _check_server(client: Client, settings: Settings, found: Findings) -> datetime | None:
-    """The server's time, if a Sentry answers there and knows the token."""
+def _check_server(name: str, client: Client, settings: Settings, found: Findings) -> datetime | None:
+    """The server's time, if a Sentry answers there and knows the token: the general one, or that of the
+    organization named."""
     date = None
+    subject = f"token of {name}" if name else "token"
+    token = settings.tokens[name] if name else settings.token
+    path = f"/organizations/{name}/" if name else "/organizations/"
     try:
-        date = client.get("/organizations/", (("per_page", "1"),), retries=2).date
+        date = client.get(path, () if name else (("per_page", "1"),), retries=2).date
     except Unauthorized as error:
-        found.good("server", f"{settings.url} is a Sentry")
-        found.bad("token", str(error), "", 2)
+        if error.detail:  # words of its own are Sentry's way of refusing
+            found.good("server", f"{settings.url} is a Sentry")
+        found.bad(subject, str(error), "", 2)
         return None
     except (Forbidden, Gone) as error:  # integrations may not list organizations
         if not error.detail:
@@ -158,20 +165,30 @@ def _check_server(client: Client, settings: Settings, found: Findings) -> dateti
     except SentryError as error:
         found.bad("server", f"{settings.url}: {error}", "", 1)
         return None
-    found.good("server", f"{settings.url} is a Sentry")
-    if date is not None:
-        _check_clock(date - datetime.now(UTC), found)
-    kind = next((text for prefix, text in KINDS.items() if settings.token.startswith(prefix)), "")
-    if settings.token.startswith("sntrys_"):
+    if "server" not in {f.subject for f in found.all}:
+        found.good("server", f"{settings.url} is a Sentry")
+        if date is not None:
+            _check_clock(date - datetime.now(UTC), found)
+    kind = next((text for prefix, text in KINDS.items() if token.startswith(prefix)), "")
+    if token.startswith("sntrys_"):
         found.bad(
-            "token",
+            subject,
             f"{KINDS['sntrys_']}: made for CI, it may read releases and little else",
             "Make an internal integration with org:read, project:read, team:read, member:read, event:read.",
             3,
         )
     else:
-        found.good("token", kind or "known to Sentry; without a prefix, as tokens were until 2024")
+        found.good(subject, kind or "known to Sentry; without a prefix, as tokens were until 2024")
     return date or datetime.now(UTC)
+
+
+def _tell_region(organization: Organization, client: Client, settings: Settings, found: Findings) -> None:
+    text = f"{organization.slug} ({organization.organization_id})"
+    if organization.region and client.is_own(organization.region):
+        text += f", asked at {client.base_of(organization.region)}"
+    elif organization.region:
+        text += f", asked at {settings.url}: its region is of another domain, which never sees the token"
+    found.good("organization", text)
 
 
 def _check_clock(ahead: timedelta, found: Findings) -> None:
@@ -192,9 +209,6 @@ def _check_projects(
     listed: dict[Organization, list[Project]], settings: Settings, found: Findings
 ) -> dict[Organization, list[Project]] | None:
     """The projects that would be exported; None when one that is wanted is unknown."""
-    for organization in listed:
-        region = f", its data is at {organization.region}" if organization.region else ""
-        found.good("organization", f"{organization.slug} ({organization.organization_id}){region}")
     known = {name for projects in listed.values() for p in projects for name in (p.slug, p.project_id)}
     unknown = [name for name in settings.projects if name not in known]
     if unknown:

@@ -62,9 +62,11 @@ class Clients:
         self.close()
 
     def __iter__(self) -> Iterator[Client]:
-        if self.general is not None:
-            yield self.general
-        yield from self._own.values()
+        return iter(self.by_name().values())
+
+    def by_name(self) -> dict[str, Client]:
+        """Organization with a token of its own → its client; "" → the general one."""
+        return ({"": self.general} if self.general is not None else {}) | self._own
 
     @property
     def named(self) -> tuple[str, ...]:
