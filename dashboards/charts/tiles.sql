@@ -2,9 +2,20 @@
 -- title: Headlines
 -- page: every
 -- order: 0
--- definition: Each figure is that of the chosen days beside the same number of days before. Crash-free users are
---   user-days: a user counts once a day and release. Open issues are those of the newest run.
+-- definition: Each figure is that of the chosen days beside the same number of days before, if those were all
+--   asked for. Crash-free users are user-days: a user counts once a day and release. Open issues are those of
+--   the newest run.
 with
+-- days before the first that was asked for say nothing: they must not pass for quiet ones
+known as (
+    select
+        coalesce(min(day) filter (where table_name = 'events') <= $previous_start, false) as events,
+        coalesce(min(day) filter (where table_name = 'sessions') <= $previous_start, false) as sessions,
+        coalesce(min(day) filter (where table_name = 'outcomes') <= $previous_start, false) as outcomes
+    from marts.completeness
+    where ($organization is null or organization_id = $organization)
+),
+
 days as (
     select unnest(generate_series($previous_start::timestamp, $end::timestamp, interval 1 day))::date as day
 ),
@@ -115,10 +126,12 @@ tiles as (
     select
         1 as position, 'error_events' as tile, 'Error events' as title, 'count' as format, 'down' as better,
         coalesce(sum(event_count) filter (where is_now), 0)::double as value,
-        coalesce(sum(event_count) filter (where not is_now), 0)::double as previous,
+        case when any_value(known.events) then coalesce(sum(event_count) filter (where not is_now), 0) end::double
+            as previous,
         list(coalesce(event_count, 0)::double order by day) filter (where is_now) as trend,
         'project, environment, release' as follows
     from by_day
+    cross join known
     union all
     select
         2, 'new_issues', 'New issues', 'count', 'down',
@@ -146,31 +159,40 @@ tiles as (
         5, 'crash_free_sessions', 'Crash-free sessions', 'percent', 'up',
         (1 - sum(crashed_session_count) filter (where is_now)
             / nullif(sum(session_count) filter (where is_now), 0))::double,
-        (1 - sum(crashed_session_count) filter (where not is_now)
-            / nullif(sum(session_count) filter (where not is_now), 0))::double,
+        case when any_value(known.sessions) then
+            1 - sum(crashed_session_count) filter (where not is_now)
+            / nullif(sum(session_count) filter (where not is_now), 0)
+        end::double,
         list((1 - crashed_session_count / nullif(session_count, 0))::double order by day) filter (where is_now),
         'project, environment, release'
     from by_day
+    cross join known
     union all
     select
         6, 'crash_free_users', 'Crash-free users', 'percent', 'up',
         (1 - sum(crashed_user_days) filter (where is_now)
             / nullif(sum(user_days) filter (where is_now), 0))::double,
-        (1 - sum(crashed_user_days) filter (where not is_now)
-            / nullif(sum(user_days) filter (where not is_now), 0))::double,
+        case when any_value(known.sessions) then
+            1 - sum(crashed_user_days) filter (where not is_now)
+            / nullif(sum(user_days) filter (where not is_now), 0)
+        end::double,
         list((1 - crashed_user_days / nullif(user_days, 0))::double order by day) filter (where is_now),
         'project, environment, release'
     from by_day
+    cross join known
     union all
     select
         7, 'errors_not_accepted', 'Errors not accepted', 'percent', 'down',
         (1 - coalesce(sum(accepted) filter (where is_now), 0)
             / nullif(sum(quantity) filter (where is_now), 0))::double,
-        (1 - coalesce(sum(accepted) filter (where not is_now), 0)
-            / nullif(sum(quantity) filter (where not is_now), 0))::double,
+        case when any_value(known.outcomes) then
+            1 - coalesce(sum(accepted) filter (where not is_now), 0)
+            / nullif(sum(quantity) filter (where not is_now), 0)
+        end::double,
         list((1 - coalesce(accepted, 0) / nullif(quantity, 0))::double order by day) filter (where is_now),
         'project'
     from by_day
+    cross join known
     union all
     select
         8, 'open_issues', 'Open issues now', 'count', 'down', open_issues::double, null, null, 'project'

@@ -314,7 +314,7 @@ function drawTiles() {
       element("div", { class: "value" }, value, unit ? element("small", {}, unit) : null),
       element("div", { class: "change" },
         change === null || change === undefined
-          ? (row.tile === "open_issues" ? "as of the newest run" : row.value === null ? "no data in these days" : "none in the days before")
+          ? (row.tile === "open_issues" ? "as of the newest run" : row.value === null ? "no data in these days" : row.previous === null ? "nothing to compare with" : "none in the days before")
           : [element("b", { class: verdict }, words(change)), " on days before"]),
       note ? element("div", { class: "note" }, note) : null,
       row.trend ? sparkline(row.trend) : null);
