@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import limits, normalising, orchestration, others, serving, volume
+from bench import dashboard, limits, normalising, orchestration, others, serving, volume
 from bench.machine import machine_line
 from bench.path import run_apart
 from bench.row import Row
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "limits": limits.measure,
     "serving": serving.measure,
     "orchestration": orchestration.measure,
+    "dashboard": dashboard.measure,
 }
 
 

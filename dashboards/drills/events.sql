@@ -1,7 +1,7 @@
 -- Issues behind these events
 with
 volumes as (
-    select organization_id, project_slug, issue_id, sum(event_count)::bigint as events
+    select organization_id, issue_id, any_value(project_slug) as project_slug, sum(event_count)::bigint as events
     from marts.issue_volume
     where day between $start and $end
         and issue_id <> ''
@@ -11,7 +11,9 @@ volumes as (
         and ($release is null or release = $release)
         and ($clicked_day is null or day = $clicked_day::date)
         and ($clicked_project is null or project_slug = $clicked_project)
-    group by all
+    group by organization_id, issue_id
+    order by events desc, issue_id
+    limit 50
 )
 
 select
@@ -25,5 +27,4 @@ from volumes
 left join issues
     on volumes.organization_id = issues.organization_id
     and volumes.issue_id = issues.issue_id
-order by volumes.events desc, issue
-limit 50
+order by volumes.events desc, volumes.issue_id

@@ -1,17 +1,36 @@
 -- Top issues: Which issues hurt most, and which are new?
 -- Issues by stored events in the chosen days, beside the same number of days before. New: first event in the chosen days.
 with
+-- first those shown, then what they made before: the many others are added up once only
+noisiest as (
+    select organization_id, issue_id, any_value(project_slug) as project_slug, sum(event_count)::bigint as events
+    from marts.issue_volume
+    where day between (select max(as_of)::date - 28 from meta.runs) and (select max(as_of)::date - 1 from meta.runs)
+        and issue_id <> ''
+    group by organization_id, issue_id
+    order by events desc, issue_id
+    limit 15
+),
+
+earlier as (
+    select organization_id, issue_id, sum(event_count)::bigint as events
+    from marts.issue_volume
+    where day between (select max(as_of)::date - 56 from meta.runs) and (select max(as_of)::date - 29 from meta.runs)
+        and issue_id in (select issue_id from noisiest)
+    group by organization_id, issue_id
+),
+
 volumes as (
     select
-        organization_id,
-        project_slug,
-        issue_id,
-        coalesce(sum(event_count) filter (where day >= (select max(as_of)::date - 28 from meta.runs)), 0)::bigint as events,
-        coalesce(sum(event_count) filter (where day < (select max(as_of)::date - 28 from meta.runs)), 0)::bigint as before
-    from marts.issue_volume
-    where day between (select max(as_of)::date - 56 from meta.runs) and (select max(as_of)::date - 1 from meta.runs)
-        and issue_id <> ''
-    group by all
+        noisiest.organization_id,
+        noisiest.project_slug,
+        noisiest.issue_id,
+        noisiest.events,
+        coalesce(earlier.events, 0) as before
+    from noisiest
+    left join earlier
+        on noisiest.organization_id = earlier.organization_id
+        and noisiest.issue_id = earlier.issue_id
 )
 
 select
@@ -34,6 +53,4 @@ left join issues
 left join marts.ownership as ownership
     on volumes.organization_id = ownership.organization_id
     and volumes.issue_id = ownership.issue_id
-where volumes.events > 0
-order by volumes.events desc, issue
-limit 15
+order by volumes.events desc, volumes.issue_id
