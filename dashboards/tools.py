@@ -1,16 +1,18 @@
 """The charts' questions for the tools people have: plain SQL files and a Grafana dashboard, from one source.
 
-`python -m dashboards.tools` writes them; a test fails when they are not current.
+`make docs` writes them; `make check` fails when they are not current.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dashboards.catalogue import FILTERS, FOLDER, PAGES, Chart, all_charts
+from dashboards.superset_assets import superset_files
 
 LAST_DAY = "(select max(as_of)::date - 1 from meta.runs)"
 PLAIN = {
@@ -34,10 +36,11 @@ GRAFANA = {
 SOURCE = {"type": "motherduck-duckdb-datasource", "uid": "sentry-warehouse"}
 
 
-def generated() -> dict[str, str]:
-    """Path below `dashboards/` and text of every generated file."""
+def generated(types: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Path below `dashboards/` and text of every generated file; `types` are the DuckDB types of the marts."""
     files = {f"sql/{chart.name}.sql": plain_sql(chart) for chart in _shown()}
     files["grafana/sentry-warehouse.json"] = json.dumps(grafana_dashboard(), indent=1) + "\n"
+    files |= superset_files(types)
     return files
 
 
@@ -147,12 +150,28 @@ def _put(sql: str, values: dict[str, str]) -> str:
     return re.sub(r"\$([a-z_]+)", lambda found: values.get(found[1], found[0]), sql)
 
 
-def write(folder: Path = FOLDER) -> None:
-    """Writes all generated files."""
-    for name, text in generated().items():
+def stale_files(types: Mapping[str, Mapping[str, str]], folder: Path = FOLDER) -> list[str]:
+    """Names of generated files that are missing, left over, or not as they would be written now."""
+    wanted = generated(types)
+    there = {
+        str(path.relative_to(folder))
+        for pattern in ("sql/*.sql", "superset/**/*.yaml", "metabase/**/*.yaml")
+        for path in folder.glob(pattern)
+    }
+    stale = [
+        n
+        for n, text in wanted.items()
+        if not (folder / n).exists() or (folder / n).read_text("utf-8") != text
+    ]
+    return [*stale, *sorted(there - set(wanted))]
+
+
+def write_files(types: Mapping[str, Mapping[str, str]], folder: Path = FOLDER) -> None:
+    """Writes all generated files, and removes those of charts and marts that are no more."""
+    wanted = generated(types)
+    for name in stale_files(types, folder):
+        if name not in wanted:
+            (folder / name).unlink()
+            continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
-
-
-if __name__ == "__main__":
-    write()
+        (folder / name).write_text(wanted[name], "utf-8")

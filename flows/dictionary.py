@@ -10,6 +10,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import click
 import duckdb
 import msgspec
 
+from dashboards import tools
 from extractors.plan import requests_of
 from extractors.stream import Stream, all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
@@ -99,7 +101,6 @@ def declared_tables(streams: Iterable[Stream]) -> list[Table]:
 
 def tables_page(streams: Sequence[Stream]) -> str:
     """The data dictionary."""
-    tables = declared_tables(streams)
     parts = [
         "# Tables",
         WRITTEN_BY,
@@ -114,7 +115,7 @@ def tables_page(streams: Sequence[Stream]) -> str:
         *(part for stream in streams for part in _stream_section(stream)),
         "## Marts",
         "Views and tables of schema `marts`, made anew at each publish.",
-        *_mart_sections(tables),
+        *_mart_sections(),
         "## Bookkeeping",
         "Schema `meta`: what was asked, what came, what is missing.",
         *(part for table in BOOKKEEPING for part in _table_section(table)),
@@ -161,24 +162,30 @@ def _table_section(table: Table) -> Iterator[str]:
     yield _grid(("column", "type", "meaning"), rows)
 
 
-def _mart_sections(tables: Iterable[Table]) -> Iterator[str]:
+@cache
+def mart_types() -> dict[str, dict[str, str]]:
+    """Mart → column → DuckDB type, as they are made from empty tables."""
     with duckdb.connect() as connection:
         connection.execute("create schema meta")
-        for table in (*tables, *BOOKKEEPING):
+        for table in (*declared_tables(all_streams()), *BOOKKEEPING):
             connection.execute(create_statements(table)[0])
-        create_marts(connection)
-        for mart in _marts():
-            yield f"### marts.{mart.name}"
-            kind = "A table." if mart.materialised else "A view."
-            read = ", ".join(_link(name) for name in mart.needs)
-            key = ", ".join(f"`{name}`" for name in mart.key)
-            yield (
-                f"{mart.grain} {kind} Key: {key}.\n\nDefinition: {_sentence(mart.definition)}\n\n"
-                f"Reads: {read}."
-            )
-            described = connection.execute(f"describe {mart.full_name}").fetchall()
-            types = {row[0]: row[1] for row in described}
-            yield _grid(("column", "type", "meaning"), [(n, types[n], m) for n, m in mart.columns])
+        return {
+            mart.name: {row[0]: row[1] for row in connection.execute(f"describe {mart.full_name}").fetchall()}
+            for mart in create_marts(connection)
+        }
+
+
+def _mart_sections() -> Iterator[str]:
+    for mart in _marts():
+        yield f"### marts.{mart.name}"
+        kind = "A table." if mart.materialised else "A view."
+        read = ", ".join(_link(name) for name in mart.needs)
+        key = ", ".join(f"`{name}`" for name in mart.key)
+        yield (
+            f"{mart.grain} {kind} Key: {key}.\n\nDefinition: {_sentence(mart.definition)}\n\nReads: {read}."
+        )
+        types = mart_types()[mart.name]
+        yield _grid(("column", "type", "meaning"), [(n, types[n], m) for n, m in mart.columns])
 
 
 def _sentence(text: str) -> str:
@@ -402,13 +409,15 @@ def write_pages(folder: Path = FOLDER) -> None:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail when a page is stale.")
 def main(check: bool) -> None:
-    """Writes the generated pages of docs/."""
+    """Writes the generated pages of docs/ and files of dashboards/."""
     if not check:
         write_pages()
+        tools.write_files(mart_types())
         return
-    stale = stale_pages()
+    stale = [f"docs/{name}" for name in stale_pages()]
+    stale += [f"dashboards/{name}" for name in tools.stale_files(mart_types())]
     for name in stale:
-        click.echo(f"docs/{name} is stale: run `make docs`.", err=True)
+        click.echo(f"{name} is stale: run `make docs`.", err=True)
     raise SystemExit(1 if stale else 0)
 
 

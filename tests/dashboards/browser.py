@@ -157,7 +157,9 @@ def open_browser() -> Iterator[Page]:
             with httpx.Client(trust_env=False) as client:
                 tabs = client.get(f"http://127.0.0.1:{port}/json").json()
             tab = next(tab for tab in tabs if tab["type"] == "page")
-            with connect(tab["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
+            with connect(
+                tab["webSocketDebuggerUrl"], max_size=None, proxy=None, ping_interval=None
+            ) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
