@@ -315,6 +315,7 @@ def _dashboard() -> dict[str, Any]:
                 "children": [],
                 "parents": ["ROOT_ID", "GRID_ID", row],
                 "meta": {
+                    "chartId": list(CHARTS).index(name) + 1,  # replaced when it is imported
                     "uuid": _uuid("chart", name),
                     "sliceName": CHARTS[name][2],
                     "width": 12 // len(names),

@@ -37,7 +37,7 @@ SOURCE = {"type": "motherduck-duckdb-datasource", "uid": "sentry-warehouse"}
 
 
 def generated(types: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Path below `dashboards/` and text of every generated file; `types` are the DuckDB types of the marts."""
+    """Path below `dashboards/` and text of each generated file; `types` are the DuckDB types of the marts."""
     files = {f"sql/{chart.name}.sql": plain_sql(chart) for chart in _shown()}
     files["grafana/sentry-warehouse.json"] = json.dumps(grafana_dashboard(), indent=1) + "\n"
     files |= superset_files(types)
