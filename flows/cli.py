@@ -240,7 +240,7 @@ def query_command(
 
     \b
     Example:  sentry-warehouse query "select status, count(*) from issues group by 1"
-              sentry-warehouse query "from marts.issue_flow" --format csv --output flow.csv
+              sentry-warehouse query --format csv --output flow.csv "from marts.issue_flow"
     """
     import shutil
     from pathlib import Path
