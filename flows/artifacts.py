@@ -8,8 +8,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,16 +21,16 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.settings import PREFECT_API_URL
 
 from extractors.plan import Slice
+from flows.orchestration import check_api
 from flows.progress import Counts, Progress
 from flows.replay import Replayed
 from flows.run import Observer
 from flows.run_report import Report, as_markdown, replay_as_markdown
 
 logger = logging.getLogger(__name__)
-
-REPORT = "What the run brought"
 
 FLUSH_SECONDS = 3.0
 """How often artifacts move: each change is a request to Prefect's server."""
@@ -124,10 +123,13 @@ class Artifacts(Progress):
                 name: (percent(c), describe(c)) for name, c in self.streams.items() if name in self._changed
             }
             self._changed.clear()
-        with display("The progress"):
+
+        def show() -> None:
             for name in list(changed):
                 self._ids[name] = show_progress(self._ids.get(name), name, *changed[name])
                 del changed[name]
+
+        display("The progress", show)
         with self._lock:
             self._changed.update(changed)  # what could not be shown is tried again
 
@@ -148,12 +150,14 @@ def artifact_key(*words: str) -> str:
     return re.sub("[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
-@contextmanager
-def display(what: str) -> Iterator[None]:
-    """Whatever Prefect's client raises inside is logged, no more: the data matters more than its display."""
+def display(what: str, show: Callable[[], object]) -> None:
+    """Lets something be shown, when Prefect's server answers: its client would wait a minute for one that is
+    away. Whatever goes wrong is logged, no more: the data matters more than its display."""
     try:
-        yield
-    except Exception as error:  # noqa: BLE001  # see above
+        if api := PREFECT_API_URL.value():
+            check_api(api)
+        show()
+    except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises
         logger.warning("%s could not be shown: %s", what, error)
 
 
@@ -176,23 +180,29 @@ class FileProgress:
         now = time.monotonic()
         if done == total or now >= self._next:
             self._next = now + FLUSH_SECONDS
-            with display("The progress"):
-                share, text = round(100 * done / total, 1), f"{done:,} of {total:,} files"
-                self._id = show_progress(self._id, "replay", share, text)
+            display("The progress", lambda: self._show(done, total))
+
+    def _show(self, done: int, total: int) -> None:
+        text = f"{done:,} of {total:,} files"
+        self._id = show_progress(self._id, "replay", round(100 * done / total, 1), text)
 
 
 def show_report(report: Report) -> None:
     """Writes the Markdown report and the table of coverage as artifacts of the flow run."""
-    with display("The report"):
-        create_markdown_artifact(as_markdown(report), key="run-report", description=REPORT)
+
+    def show() -> None:
+        create_markdown_artifact(as_markdown(report), key="run-report", description="What the run brought")
         create_table_artifact(
             report.coverage, key="coverage", description="What was asked and how much of it is complete"
         )
 
+    display("The report", show)
+
 
 def show_replay(replayed: Replayed, published: Path) -> None:
     """Writes the Markdown report of a replay as an artifact of the flow run."""
-    with display("The report"):
-        create_markdown_artifact(
-            replay_as_markdown(replayed, published), key="replay-report", description=REPORT
-        )
+    text = replay_as_markdown(replayed, published)
+    display(
+        "The report",
+        lambda: create_markdown_artifact(text, key="replay-report", description="What the replay brought"),
+    )

@@ -11,9 +11,41 @@ from extractors.sandbox import Sandbox
 from tests.prefect.contents import rows
 from tests.prefect.servers import PrefectServer, call, sentry
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
 
 
+def test_smoke(server: PrefectServer, sandbox: Sandbox, home: Path, tmp_path: Path) -> None:
+    """The one that each build runs: a real server, a few streams."""
+    environment = server.environment(
+        **sentry(
+            sandbox, home, SENTRY_WAREHOUSE_STREAMS_ONLY="issues,teams", SENTRY_WAREHOUSE_STREAMS_EXCLUDE=""
+        )
+    )
+    done = call(["sentry-warehouse", "export", "--json"], environment, tmp_path)
+    assert done.returncode == 3, done.stderr
+    run = server.run_of(home)
+    assert f"Shown at {server.url.removesuffix('/api')}/flow-runs/flow-run/{run['id']}" in done.stderr
+    assert run["state"]["name"] == "Incomplete"
+    tasks = {task["name"]: task for task in server.tasks(run["id"])}
+    assert tasks["publish"]["state"]["name"] == "Completed"
+    assert {t["state"]["name"] for n, t in tasks.items() if n.startswith("issues · acme/")} == {
+        "Completed",
+        "Forbidden",
+    }
+    assert {tag for task in tasks.values() for tag in task["tags"]} == {
+        "issues",
+        "organizations",
+        "projects",
+        "teams",
+    }
+    artifacts = server.artifacts(run["id"])
+    assert artifacts["progress-issues"]["data"] == 100
+    assert "not complete" in artifacts["run-report"]["data"]
+    assert json.loads(artifacts["coverage"]["data"])
+    assert rows(home)["issues"]
+
+
+@pytest.mark.slow
 def test_an_orchestrated_export_brings_the_same_rows(
     server: PrefectServer, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -60,6 +92,7 @@ def test_an_orchestrated_export_brings_the_same_rows(
     assert all(sandbox.token.encode() not in file.read_bytes() for file in server.home.glob("prefect.db*"))
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_one_sentence(sandbox: Sandbox, server: PrefectServer, home: Path) -> None:
     environment = server.environment(**sentry(sandbox, home), PREFECT_API_URL="http://127.0.0.1:9/api")
     refused = call(["sentry-warehouse", "export"], environment, server.home)
@@ -69,6 +102,7 @@ def test_a_server_that_is_down_is_one_sentence(sandbox: Sandbox, server: Prefect
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_a_wrong_token_fails_the_run_in_one_sentence(
     server: PrefectServer, sandbox: Sandbox, home: Path
 ) -> None:
