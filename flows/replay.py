@@ -22,7 +22,7 @@ from warehouse.bookkeeping import ARCHIVE, BOOKKEEPING, DRIFT, REJECTS, RUNS
 from warehouse.load import fit_table
 from warehouse.lock import hold
 from warehouse.schema import Table, history_table, literal, quote
-from warehouse.store import REBUILT, Store, WarehouseBusy, WarehouseError, fold_log, remove_rebuilt
+from warehouse.store import REBUILT, Store, WarehouseBusy, WarehouseError, fold_log, is_locked, remove_rebuilt
 
 REMADE = (ARCHIVE, DRIFT, REJECTS)
 """Bookkeeping that follows from the archive; the rest is carried over from the old file."""
@@ -133,7 +133,7 @@ def _registered(old: Path) -> list[tuple[str, str, datetime]] | None:
         for table in BOOKKEEPING:
             connection.execute(f"select * from old.meta.{quote(table.name)}").fetchall()
     except duckdb.Error as error:
-        if "lock" in str(error):
+        if is_locked(error):
             raise WarehouseBusy(f"{old} is in use: wait for the export to end, then replay again.") from None
         return None
     finally:

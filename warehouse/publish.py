@@ -29,6 +29,7 @@ from warehouse.mart_files import additive, create_marts
 from warehouse.schema import literal, quote
 from warehouse.store import (
     CATALOG,
+    DISK_IS_FULL,
     STORAGE_VERSION,
     WarehouseDamaged,
     WarehouseError,
@@ -45,9 +46,6 @@ MANIFEST_VERSION = 1
 
 BUFFER = 16 << 20
 """Bytes copied at a time."""
-
-DISK_IS_FULL = re.compile(r"No space left|File too large|Disk quota|wrote=", re.IGNORECASE)
-"""What DuckDB says of a disk without room; it hands on no error number."""
 
 
 def publish(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from time import monotonic, sleep
@@ -28,6 +29,11 @@ CATALOG = "sentry"
 
 REBUILT = "warehouse.replay.duckdb"
 """Name of the writer's file while a replay makes it anew."""
+
+DISK_IS_FULL = re.compile(r"No space left|File too large|Disk quota|wrote=", re.IGNORECASE)
+"""What DuckDB says of a disk without room; it hands on no error number."""
+
+FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB", re.IGNORECASE)
 
 LOCK_SECONDS = 2.0
 """How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
@@ -83,7 +89,7 @@ class Store:
             self._prepare()
         except duckdb.Error as error:
             self.connection.close()
-            raise WarehouseDamaged(_damaged(path, error)) from None
+            raise trouble_with(path, error) or WarehouseDamaged(_damaged(path, error)) from None
 
     def _prepare(self) -> None:
         for schema in ("meta", "marts"):
@@ -106,8 +112,10 @@ class Store:
             )
 
     def close(self) -> None:
-        """Writes the log into the file and lets it go."""
-        with self.lock:
+        """Writes the log into the file and lets it go. Raises WarehouseError when the disk does not take it:
+        then the log stays, and the next to open the file takes it from there.
+        """
+        with self.lock, self._explained():
             try:
                 self.connection.execute("checkpoint")
             finally:
@@ -121,20 +129,31 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """All or nothing, one at a time."""
-        with self.lock:
+        """All or nothing, one at a time. Raises WarehouseError for trouble with the disk or the file."""
+        with self.lock, self._explained():
             self.connection.execute("begin")
             try:
                 yield self.connection
             except BaseException:
-                self.connection.execute("rollback")
+                with suppress(duckdb.Error):  # a disk that is full has ended the transaction already
+                    self.connection.execute("rollback")
                 self._columns.clear()
                 raise
             self.connection.execute("commit")
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            trouble = trouble_with(self.path, error)
+            if trouble is None:
+                raise
+            raise trouble from None
+
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        with self.lock:
+        """All rows of a query. Raises WarehouseError for trouble with the disk or the file."""
+        with self.lock, self._explained():
             return self.connection.execute(sql, list(parameters)).fetchall()
 
     @contextmanager
@@ -227,14 +246,15 @@ def attach_warehouse(
         try:
             connection.execute(f"attach {literal(str(path))} as {name} ({how})")
         except duckdb.Error as error:
-            if not _is_locked(error) or monotonic() > end:
+            if not is_locked(error) or monotonic() > end:
                 raise _explain(path, error) from None
             sleep(0.05)
         else:
             return
 
 
-def _is_locked(error: duckdb.Error) -> bool:
+def is_locked(error: duckdb.Error) -> bool:
+    """Whether another process has the file open."""
     return "Conflicting lock" in str(error) or "Could not set lock" in str(error)
 
 
@@ -253,16 +273,30 @@ def fold_log(path: Path) -> None:
 
 def _explain(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error)
-    if _is_locked(error):
+    if is_locked(error):
         return WarehouseBusy(
             f"{path} is in use by another process. If an export is running, wait for it; "
             "BI tools should read published/sentry.duckdb instead."
         )
     if "Permission denied" in text or "Read-only file system" in text:
         return HomeUnusable(f"{path} can not be written: give this user write permission on {path.parent}.")
-    if "No space left" in text:
-        return WarehouseError(f"No space left on the disk of {path}: make room and run again.")
+    if DISK_IS_FULL.search(text):
+        return trouble_with(path, error) or WarehouseError(text)
     return WarehouseDamaged(_damaged(path, error))
+
+
+def trouble_with(path: Path, error: duckdb.Error) -> WarehouseError | None:
+    """What an error of DuckDB's says about the disk or the file; None when it is about something else."""
+    text = str(error)
+    if DISK_IS_FULL.search(text):
+        return WarehouseError(
+            f"No room on the disk of {path}: make room and run again; what is committed stays."
+        )
+    if FILE_IS_DAMAGED.search(text):
+        return WarehouseDamaged(_damaged(path, error))
+    if isinstance(error, duckdb.IOException):
+        return WarehouseError(f"{path} could not be read or written ({text.splitlines()[0][:200]}).")
+    return None
 
 
 def _damaged(path: Path, error: duckdb.Error) -> str:

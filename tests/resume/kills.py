@@ -90,6 +90,13 @@ class Scene:
             ],
         }
 
+    def copy(self, folder: Path) -> Path:
+        """A home as it was before the second night."""
+        base = self.references[1].base
+        if base is None:
+            raise ValueError("the second night begins with a home")
+        return shutil.copytree(base, folder / "home", symlinks=True)
+
     def variables(self, home: Path) -> dict[str, str]:
         """The same as variables of a command."""
         values = self.values(home)
