@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 
 import msgspec
 
@@ -12,6 +12,8 @@ from extractors.archive import Page
 from extractors.stream import DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
+from transforms.records import RecordReader
+from transforms.shape import Node
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
 from warehouse.marks import mark_deleted, mark_merged, mark_unlisted
@@ -44,6 +46,11 @@ class Loader:
     def requests(self, stream: str) -> list[Request]:
         """The requests of a stream."""
         return [r for (name, _), r in self._requests.items() if name == stream]
+
+    def tree(self, stream: str, name: str) -> Node | None:
+        """The payload places that a request's tables use; None for answers that are no lists of records."""
+        reader = self._readers[stream, name]
+        return reader.tree if isinstance(reader, RecordReader) else None
 
     def normalise(self, pages: Sequence[Page]) -> Batch:
         """Pages of one slice as a Batch. Raises transforms.records.Unreadable."""
@@ -88,6 +95,7 @@ class Loader:
                         "run_id": first.run_id,
                         "slice_id": first.slice_id,
                         "stream": first.stream,
+                        "request": first.request,
                         "pages": len(pages),
                         "bytes": sum(len(p.body) for p in pages),
                         "written_at": first.loaded_at,
@@ -99,16 +107,23 @@ class Loader:
         return batch
 
     def _note(self, page: Page, batch: Batch) -> None:
-        for drift in sorted(batch.drift, key=lambda d: (d.path, d.kind, d.found)):
-            key = {"stream": page.stream, **asdict(drift)}
-            known = self.store.rows(
-                "select first_seen, first_run_id from meta.drift "
-                "where stream = ? and path = ? and kind = ? and found = ?",
-                [page.stream, drift.path, drift.kind, drift.found],
-            )
-            since, run_id = known[0] if known else (page.loaded_at, page.run_id)
-            times = {"first_seen": since, "last_seen": page.loaded_at, "first_run_id": run_id}
-            self.store.put(DRIFT, [{**key, **times}])
+        known = {}
+        if batch.drift:
+            names = ("first_seen", "first_run_id", "example")
+            for path, kind, found, *values in self.store.rows(
+                f"select path, kind, found, {', '.join(names)} from meta.drift where stream = ?",
+                [page.stream],
+            ):
+                known[path, kind, found] = dict(zip(names, values, strict=True))
+        first = {"first_seen": page.loaded_at, "first_run_id": page.run_id, "example": page.path}
+        last = {"last_seen": page.loaded_at, "last_run_id": page.run_id}
+        self.store.put(
+            DRIFT,
+            [
+                {"stream": page.stream, **asdict(drift), **known.get(astuple(drift), first), **last}
+                for drift in sorted(batch.drift, key=astuple)
+            ],
+        )
         slice_ = [page.run_id, page.slice_id]
         if page.first:
             self.store.connection.execute(

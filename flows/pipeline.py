@@ -26,6 +26,7 @@ from flows.planning import (
     FOUNDATION,
     chosen_streams,
     discover_queries,
+    drift_checks,
     end_of_windows,
     item_slices,
     listing_slices,
@@ -37,7 +38,7 @@ from flows.publishing import publish_home
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings
 from warehouse import state
-from warehouse.checks import CheckFailed, run_checks
+from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table
 from warehouse.lock import hold
 from warehouse.store import Store, remove_rebuilt
@@ -195,7 +196,7 @@ def _run(
             },
             asks,
         )
-    _make_tables(run)
+    result.warnings += _make_tables(run)
     _foundation(run, found)
     refuse_unknown(
         [p for o in organizations for p in listed_projects(store, run.run_id, o, ())], settings.projects
@@ -207,7 +208,10 @@ def _run(
     todo = [Slice(**row) for row in state.open_slices(store, run.run_id)]
     run_slices(run, todo, threads=settings.threads)
     follow_up(run, settings)
-    _finish(run, result, settings.home_path / "published" / "sentry.duckdb")
+    if command == "export":  # what a backfill reads may be older than a field
+        with store.transaction():
+            run.fields.conclude(store, run.run_id, clock.now())
+    _finish(run, settings, result)
     return result
 
 
@@ -240,12 +244,20 @@ def version() -> str:
     return installed("sentry-warehouse")
 
 
-def _make_tables(run: Run) -> None:
+def _make_tables(run: Run) -> list[str]:
+    """Makes the tables; returns what a reader should know of columns that an older version did not have."""
+    added = []
     with run.store.transaction():
         for stream in all_streams():
             for request in stream.requests:
                 for table in request.tables:
-                    fit_table(run.store, table)
+                    added += [f"{table.name}.{name}" for name in fit_table(run.store, table)]
+    if not added:
+        return []
+    return [
+        f"This version has columns that the warehouse lacked: {', '.join(added)}. What was loaded before has "
+        "null there; `sentry-warehouse replay` fills them from the archive."
+    ]
 
 
 def _foundation(run: Run, found: Sequence[Found]) -> None:
@@ -343,7 +355,8 @@ def run_slices(run: Run, slices: Sequence[Slice], *, threads: int) -> None:
         raise Interrupted("Stopped; run the same command again to go on.")
 
 
-def _finish(run: Run, result: Result, published: Path) -> None:
+def _finish(run: Run, settings: Settings, result: Result) -> None:
+    published = settings.home_path / "published" / "sentry.duckdb"
     rows = run.store.rows(
         "select status, count(*) from meta.coverage where run_id = ? group by 1", [run.run_id]
     )
@@ -359,9 +372,16 @@ def _finish(run: Run, result: Result, published: Path) -> None:
     ]
     result.rows = state.table_rows(run.store)
     tables = [t for stream in run.streams.values() for r in run.requests(stream.name) for t in r.tables]
-    findings = run_checks(run.store, list({t.name: t for t in tables}.values()), run.run_id, published)
-    result.warnings = [f.text for f in findings if f.check.severity == "warn"]
-    failed = [f.text for f in findings if f.check.severity == "fail"]
+    findings = run_checks(
+        run.store,
+        list({t.name: t for t in tables}.values()),
+        run.run_id,
+        published,
+        more=drift_checks(settings, run.streams),
+    )
+    result.warnings += [f.text for f in findings if f.check.severity == "warn"]
+    failures = [f for f in findings if f.check.severity == "fail"]
+    failed = [f.text for f in failures]
     result.status = "failed" if failed else "incomplete" if result.incomplete else "complete"
     state.end_run(
         run.store,
@@ -374,8 +394,20 @@ def _finish(run: Run, result: Result, published: Path) -> None:
         note="; ".join(failed) or None,
     )
     if failed:
-        raise CheckFailed(
-            "The data is loaded but not published, because it does not hold together: "
-            + " ".join(failed)
-            + " Run `sentry-warehouse replay`, and report it if that does not help."
+        raise CheckFailed(_not_published(failures))
+
+
+def _not_published(failures: Sequence[Finding]) -> str:
+    drifted = [f.text for f in failures if f.check.name.startswith(DRIFT_OF)]
+    broken = [f.text for f in failures if not f.check.name.startswith(DRIFT_OF)]
+    said = ["The data is loaded but not published."]
+    if broken:
+        said += ["It does not hold together:", *broken]
+        said.append("Run `sentry-warehouse replay`, and report it if that does not help.")
+    if drifted:
+        said += ["What Sentry sends has changed, and drift is set to fail:", *drifted]
+        said.append(
+            "All of it: `sentry-warehouse status`. Where a change is fine, name it in drift.accepted as "
+            "'stream:path', or set drift of the stream to warn or note, and run the export again."
         )
+    return " ".join(said)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from extractors.plan import Organization, Project, Slice, plan, requests_of
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
 from flows.settings import Settings, UsageError
+from warehouse.checks import Check, drift_check
 
 FOUNDATION = ("organizations", "projects")
 """Streams that tell what the others are asked for; they come first, in this order."""
@@ -27,12 +28,20 @@ def chosen_streams(settings: Settings) -> dict[str, Stream]:
     Raises UsageError for a name that is no stream.
     """
     known = {s.name: s for s in all_streams()}
-    for name in (*settings.streams.only, *settings.streams.exclude):
+    for name in (*settings.streams.only, *settings.streams.exclude, *settings.drift.streams):
         if name not in known:
             raise UsageError(f"There is no stream {name!r}. There are: {', '.join(known)}.")
     only = set(settings.streams.only) or set(known)
     chosen = [n for n in known if n in FOUNDATION or (n in only and n not in settings.streams.exclude)]
     return {name: known[name] for name in sorted(chosen, key=lambda n: (n not in FOUNDATION, n))}
+
+
+def drift_checks(settings: Settings, streams: Iterable[str]) -> list[Check]:
+    """The checks of drift that the settings ask for, one a stream that is not merely noted."""
+    levels = {name: settings.drift.streams.get(name, settings.drift.default) for name in streams}
+    return [
+        drift_check(name, level, settings.drift.accepted) for name, level in levels.items() if level != "note"
+    ]
 
 
 def discover_queries(settings: Settings) -> Sequence[DiscoverQuery]:

@@ -182,8 +182,8 @@ def print_status(found: dict[str, Any]) -> None:
     for title, rows, line in (
         (
             "Fields that are not as declared",
-            found["drift"],
-            "{stream}: {path} ({kind}, {found}) since {first_seen}",
+            [row | {"what": drift_in_words(row)} for row in found["drift"]],
+            "{stream}: {path} {what}",
         ),
         ("Values that fit no column", found["rejects"], "{table_name}: {values} at {path}: {reason}"),
         ("Endpoints Sentry will withdraw", found["deprecations"], "{path}: {date}, use {replacement}"),
@@ -194,6 +194,20 @@ def print_status(found: dict[str, Any]) -> None:
                 console.print("  " + line.format(**row), markup=False)
             if len(rows) > MOST_TROUBLES:
                 console.print(f"  … and {len(rows) - MOST_TROUBLES} more (--json lists all)")
+
+
+def drift_in_words(row: dict[str, Any]) -> str:
+    """What is so of a field, since when, and where it can be seen."""
+    kinds = {
+        "new": "is new ({found})",
+        "gone": "is gone",
+        "type": "is of another type ({found})",
+        "repaired": "was no valid JSON and was repaired",
+    }
+    said = kinds.get(row["kind"], "{kind}").format(**row)
+    # a file that an older version published has no examples
+    example = f", as in {row['example']}" if row.get("example") else ""
+    return f"{said} since {_minute(row['first_seen'])}, last {_minute(row['last_seen'])}{example}"
 
 
 def _minute(time: datetime | None) -> str:

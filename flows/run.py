@@ -28,6 +28,7 @@ from extractors.plan import Organization, Slice, fill, split
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream
 from flows.clients import Clients
 from flows.loading import Loader
+from flows.presence import FieldWatch
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
 from transforms.records import Unreadable
@@ -148,6 +149,7 @@ class Run:
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
     _held: dict[str, int] = field(default_factory=dict)
     loader: Loader = field(init=False)
+    fields: FieldWatch = field(default_factory=FieldWatch)
 
     def __post_init__(self) -> None:
         self.loader = Loader(self.store, self.streams, self.queries)
@@ -451,6 +453,8 @@ class Run:
                 self._close(slice_, progress)
 
         batch = self.loader.commit(pages, file, also=keep_account)
+        if tree := self.loader.tree(slice_.stream, slice_.request):
+            self.fields.look(tree, pages)
         self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))
 
     def _count(self, slice_: Slice, pages: Sequence[Page], batch: Batch, progress: Progress) -> None:

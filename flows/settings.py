@@ -70,6 +70,22 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     detail_requests: Annotated[int, NotNegative] = 5_000
 
 
+DriftLevel = Literal["note", "warn", "fail"]
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run does about fields that are new, gone, or of another type. They stand in `meta.drift` and
+    `status` in any case."""
+
+    default: DriftLevel = "note"
+    """`note` does no more, `warn` adds a warning to the run, `fail` loads the data but ends the run with exit
+    code 1 and without publishing."""
+    streams: dict[str, DriftLevel] = {}
+    """The same for single streams: stream = level."""
+    accepted: list[str] = []
+    """Fields that neither warn nor fail, as `stream:path`; a `*` at the end stands for the rest."""
+
+
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Published files. `keep` generations stay; `group_readable` lets the file's group read them. Every
     `compact_days` the warehouse is written anew."""
@@ -107,6 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     streams: Streams = Streams()
     events: Events = Events()
     publish: Publish = Publish()
+    drift: Drift = Drift()
     discover: list[Query] | None = None
 
     @property

@@ -92,11 +92,11 @@ def new_fields(node: Below | str, raw: Raw, path: str = "") -> Iterator[Drift]:
 
 
 def _variant(variants: Variants, element: Raw, path: str) -> tuple[Node | None, str]:
-    tag = _tag(element)
+    tag = tag_of(element)
     return (variants.nodes.get(tag), f"{path}[{escape(tag)}]") if tag else (variants.rest, path)
 
 
-def _tag(raw: Raw) -> str:
+def tag_of(raw: Raw) -> str:
     """The type of an element of a list by type; empty where it has none."""
     try:
         return msgspec.json.decode(_read_type(raw).type, type=str)
@@ -156,7 +156,7 @@ def _conform_below(sub: Items | Named | Variants, raw: Raw, path: str, misfits: 
 
 def conform_variant(variants: Variants, raw: Raw, path: str, misfits: Misfits) -> Any:
     """An element of a list by type."""
-    tag = _tag(raw)
+    tag = tag_of(raw)
     if not tag:
         misfits.note(f"{path}/type", _type_or_null(raw), "string", kept=True)
         return conform(variants.rest, raw, path, misfits)

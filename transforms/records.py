@@ -59,6 +59,11 @@ class RecordReader:
         compile_node(tree)
         return _Compiled(tree, decoder_of_list(tree).decode)
 
+    @property
+    def tree(self) -> Node:
+        """The payload places that are known: declared, left out, learnt."""
+        return self._compiled.tree
+
     def read(self, bodies: Iterable[bytes], context: Mapping[str, Any]) -> Batch:
         """Pages (JSON lists of objects) as a Batch. `context` gives the values of Context columns.
 

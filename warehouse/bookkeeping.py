@@ -94,11 +94,37 @@ DRIFT = _table(
     (
         ("stream", Type.VARCHAR, "Stream it came with."),
         ("path", Type.VARCHAR, "Place in the payload, keys joined by /."),
-        ("kind", Type.VARCHAR, "new, gone, or type (not of the declared type)."),
-        ("found", Type.VARCHAR, "JSON type that was met."),
-        ("first_seen", Type.TIMESTAMP, "First met (UTC)."),
-        ("last_seen", Type.TIMESTAMP, "Last met (UTC)."),
-        ("first_run_id", Type.VARCHAR, "Run that met it first."),
+        (
+            "kind",
+            Type.VARCHAR,
+            "new, gone (used to come, no longer does), type (not of the declared type), or repaired "
+            "(an answer that strict JSON decoders refuse).",
+        ),
+        ("found", Type.VARCHAR, "JSON type that was met; nothing for what is gone."),
+        ("first_seen", Type.TIMESTAMP, "First met, or first missed (UTC)."),
+        ("last_seen", Type.TIMESTAMP, "Last met, or last missed (UTC)."),
+        ("first_run_id", Type.VARCHAR, "Run that met it first; of what is gone the last run that had it."),
+        ("last_run_id", Type.VARCHAR, "Run that met it last; of what is gone the last run that missed it."),
+        ("example", Type.VARCHAR, "Path asked, below /api/0, of an answer in which it is so."),
+    ),
+)
+
+FIELDS = _table(
+    "fields",
+    "One row per declared payload field that has come: how often, and since when it does not.",
+    ("stream", "request", "path"),
+    (
+        ("stream", Type.VARCHAR, "Stream it comes with."),
+        ("request", Type.VARCHAR, "Which of the stream's requests; empty where it has one."),
+        ("path", Type.VARCHAR, "Place in the payload, keys joined by /."),
+        ("records", Type.BIGINT, "Objects looked at that could have it; a sample of each run."),
+        ("present", Type.BIGINT, "Of these, how many had it."),
+        ("runs", Type.BIGINT, "Runs in which it came."),
+        ("absent", Type.BIGINT, "Objects looked at since it last came."),
+        ("absent_runs", Type.BIGINT, "Runs since it last came that could have brought it."),
+        ("absent_since", Type.TIMESTAMP, "First run that missed it (UTC); null when it never was missed."),
+        ("last_seen", Type.TIMESTAMP, "When it came last (UTC)."),
+        ("last_run_id", Type.VARCHAR, "Run in which it came last."),
     ),
 )
 
@@ -157,6 +183,7 @@ ARCHIVE = _table(
         ("run_id", Type.VARCHAR, "Run that wrote it."),
         ("slice_id", Type.VARCHAR, "Slice it belongs to."),
         ("stream", Type.VARCHAR, "The stream."),
+        ("request", Type.VARCHAR, "Which of the stream's requests; empty where it has one."),
         ("position", Type.BIGINT, "Order in which files were loaded; replay goes by it."),
         ("pages", Type.BIGINT, "Pages in it."),
         ("bytes", Type.BIGINT, "Bytes of their bodies."),
@@ -171,4 +198,16 @@ SETTINGS = _table(
     (("name", Type.VARCHAR, "Name of the fact."), ("value", Type.VARCHAR, "Its value.")),
 )
 
-BOOKKEEPING = (RUNS, CURSORS, SLICES, COVERAGE, CHECKS, DRIFT, REJECTS, DEPRECATIONS, ARCHIVE, SETTINGS)
+BOOKKEEPING = (
+    RUNS,
+    CURSORS,
+    SLICES,
+    COVERAGE,
+    CHECKS,
+    DRIFT,
+    FIELDS,
+    REJECTS,
+    DEPRECATIONS,
+    ARCHIVE,
+    SETTINGS,
+)

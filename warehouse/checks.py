@@ -20,6 +20,8 @@ from warehouse.store import Store, WarehouseError
 
 FOLDER = Path(__file__).with_name("checks")
 SHOWN = 3
+DRIFT_OF = "drift_of_"
+"""Before a stream's name, the name of the check of its fields."""
 
 
 class CheckFailed(WarehouseError):
@@ -87,12 +89,38 @@ def written_checks() -> list[Check]:
     return found
 
 
-def run_checks(store: Store, tables: Sequence[Table], run_id: str, published: Path) -> list[Finding]:
-    """Runs all checks, writes their results to meta.checks and returns what was found."""
+def drift_check(stream: str, severity: Literal["warn", "fail"], accepted: Sequence[str]) -> Check:
+    """What a run met of a stream's fields that is not as declared, but for `accepted` ones (`stream:path`,
+    with a `*` at the end for the rest)."""
+    name = "stream || ':' || path"
+    left_out = [
+        f"starts_with({name}, {literal(text[:-1])})" if text.endswith("*") else f"{name} = {literal(text)}"
+        for text in accepted
+    ]
+    return Check(
+        f"{DRIFT_OF}{stream}",
+        severity,
+        f"Fields of {stream} that are new, gone or of another type.",
+        f"select path, kind, found, first_seen as since, example as seen_at from meta.drift "
+        f"where stream = {literal(stream)} and kind in ('new', 'gone', 'type') and last_run_id = $run_id "
+        f"and not ({' or '.join(left_out) or 'false'}) order by kind, path",
+    )
+
+
+def run_checks(
+    store: Store,
+    tables: Sequence[Table],
+    run_id: str,
+    published: Path,
+    *,
+    more: Sequence[Check] = (),
+    record: bool = True,
+) -> list[Finding]:
+    """Runs all checks and `more`, returns what was found. With `record`, meta.checks holds the results."""
     before = _attach(store, published)
     findings = []
     try:
-        checks = [*declared_checks([t for t in tables if store.columns(t)]), *written_checks()]
+        checks = [*declared_checks([t for t in tables if store.columns(t)]), *written_checks(), *more]
         results = []
         for check in checks:
             if "before." in check.sql and not before:
@@ -104,6 +132,8 @@ def run_checks(store: Store, tables: Sequence[Table], run_id: str, published: Pa
     finally:
         if before:
             store.connection.execute("detach before")
+    if not record:
+        return findings
     with store.transaction():
         store.put(
             CHECKS,

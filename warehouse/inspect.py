@@ -184,7 +184,7 @@ def status(home: Path) -> dict[str, Any]:
             ),
             "tables": ask(TABLES),
             "incomplete": ask(INCOMPLETE),
-            "drift": ask("select * from meta.drift order by last_seen desc, stream, path limit 50"),
+            "drift": ask("select * from meta.drift order by last_seen desc, stream, kind, path"),
             "rejects": ask(
                 "select stream, table_name, path, reason, count(*) as values from meta.rejects "
                 "group by all order by values desc limit 20"

@@ -130,32 +130,36 @@ def _clear(store: Store, table: Table, clear: Clear) -> None:
     store.connection.execute(f"delete from {table.full_name} where {' and '.join(conditions)}", values)
 
 
-def fit_table(store: Store, table: Table) -> None:
-    """Makes the table, or widens a stored one so that the frame's columns fit (nothing is ever narrowed)."""
+def fit_table(store: Store, table: Table) -> list[str]:
+    """Makes the table, or widens a stored one so that the frame's columns fit (nothing is ever narrowed).
+
+    Returns the names of columns that a stored table lacked.
+    """
     stored = store.columns(table)
     if not stored:
         store.create(table)
         if table.history:
             store.create(history_table(table))
-        return
-    changed = False
+        return []
+    added, changed = [], False
     for column in stored_columns(table):
         have = stored.get(column.name)
         if have is None:
             store.connection.execute(
                 f"alter table {table.full_name} add column {quote(column.name)} {column.type.value}"
             )
-            changed = True
+            added.append(column.name)
         elif have not in (column.type.value, "VARCHAR") and (column.type, have) != (Type.BIGINT, "DOUBLE"):
             wider = WIDER.get((column.type, have), "VARCHAR")
             store.connection.execute(
                 f"alter table {table.full_name} alter column {quote(column.name)} type {wider}"
             )
             changed = True
-    if changed:
+    if added or changed:
         for statement in comment_statements(table):
             store.connection.execute(statement)
         store.forget_columns(table)
+    return added
 
 
 def _keep_history(store: Store, table: Table, seen_at: datetime) -> None:

@@ -25,7 +25,7 @@ from warehouse.generations import (
     prune,
 )
 from warehouse.mart_files import SCHEMA as MARTS
-from warehouse.mart_files import additive, create_marts
+from warehouse.mart_files import MartError, additive, create_marts
 from warehouse.schema import literal, quote
 from warehouse.store import (
     CATALOG,
@@ -216,7 +216,14 @@ def _build(folder: Path) -> None:
         connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         connection.execute("begin")
-        create_marts(connection)
+        try:
+            create_marts(connection)
+        except MartError as error:
+            raise WarehouseError(
+                "Nothing is published, because the tables are not those that the marts of this version read "
+                f"({str(error).splitlines()[0]}). If another version wrote them, `sentry-warehouse export` or "
+                "`sentry-warehouse replay` brings them up to date."
+            ) from error
         connection.execute("commit")
         connection.execute("checkpoint")
 

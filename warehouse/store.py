@@ -14,14 +14,25 @@ from typing import Any, Protocol
 
 import duckdb
 
-from warehouse.bookkeeping import BOOKKEEPING
-from warehouse.schema import Table, Type, create_statements, literal, quote
+from warehouse.bookkeeping import BOOKKEEPING, SETTINGS
+from warehouse.schema import Table, Type, comment_statements, create_statements, literal, quote
 
 STORAGE_VERSION = "v1.2.0"
 """Oldest DuckDB whose clients read the file: BI tools embed older engines (measured: 1.2.2 to 2.0.0)."""
 
-SCHEMA_VERSION = 1
-"""Raised when tables of ours change in a way that an older file must be migrated for."""
+SCHEMA_VERSION = 2
+"""Raised when bookkeeping tables change: an older file is migrated when it is opened to write."""
+
+MIGRATIONS = {
+    2: (
+        # rejects are numbered since; a key is never null
+        "update meta.rejects set number = n from (select rowid as r, row_number() over "
+        "(partition by run_id, slice_id order by rowid) as n from meta.rejects) where rowid = r",
+        "update meta.archive as a set request = s.request from meta.slices as s "
+        "where s.run_id = a.run_id and s.slice_id = a.slice_id",
+    ),
+}
+"""Version → statements that bring a file of the version before up to it, after missing columns are added."""
 
 CATALOG = "sentry"
 """Name under which the file is attached; the same as the published file's, so that views stay valid."""
@@ -90,26 +101,42 @@ class Store:
         except duckdb.Error as error:
             self.connection.close()
             raise trouble_with(path, error) or WarehouseDamaged(_damaged(path, error)) from None
+        except WarehouseError:
+            self.connection.close()
+            raise
 
     def _prepare(self) -> None:
         for schema in ("meta", "marts"):
             self.connection.execute(f"create schema if not exists {schema}")
-        existing = {
-            row[0] for row in self.rows("select table_name from duckdb_tables() where schema_name='meta'")
-        }
-        for table in BOOKKEEPING:
-            if table.name not in existing:
-                self.create(table)
-        known = self.rows("select value from meta.settings where name = 'schema_version'")
-        if not known:
-            self.connection.execute(
-                "insert into meta.settings values ('schema_version', ?)", [str(SCHEMA_VERSION)]
-            )
-        elif int(known[0][0]) > SCHEMA_VERSION:
-            raise WarehouseError(
-                f"{self.path} was made by a newer sentry-warehouse (schema {known[0][0]}, this one knows "
-                f"{SCHEMA_VERSION}): update sentry-warehouse."
-            )
+        with self.transaction():
+            for table in BOOKKEEPING:
+                self._fit(table)
+            known = self.rows("select value from meta.settings where name = 'schema_version'")
+            version = int(known[0][0]) if known else SCHEMA_VERSION
+            if version > SCHEMA_VERSION:
+                raise WarehouseError(
+                    f"{self.path} was made by a newer sentry-warehouse (schema {version}, this one knows "
+                    f"{SCHEMA_VERSION}): update sentry-warehouse."
+                )
+            for number in range(version + 1, SCHEMA_VERSION + 1):
+                for statement in MIGRATIONS[number]:
+                    self.connection.execute(statement)
+            self.put(SETTINGS, [{"name": "schema_version", "value": str(SCHEMA_VERSION)}])
+
+    def _fit(self, table: Table) -> None:
+        """Makes a bookkeeping table, or adds what an older version did not have."""
+        stored = self.columns(table)
+        missing = [c for c in table.all_columns if c.name not in stored]
+        if not stored:
+            self.create(table)
+        elif missing:
+            for column in missing:
+                self.connection.execute(
+                    f"alter table {table.full_name} add column {quote(column.name)} {column.type.value}"
+                )
+            for statement in comment_statements(table):
+                self.connection.execute(statement)
+            self.forget_columns(table)
 
     def close(self) -> None:
         """Writes the log into the file and lets it go. Raises WarehouseError when the disk does not take it:
