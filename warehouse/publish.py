@@ -221,8 +221,8 @@ def _build(folder: Path) -> None:
         except MartError as error:
             raise WarehouseError(
                 "Nothing is published, because the tables are not those that the marts of this version read "
-                f"({str(error).splitlines()[0]}). If another version wrote them, `sentry-warehouse export` or "
-                "`sentry-warehouse replay` brings them up to date."
+                f"({str(error).splitlines()[0]}). If another version wrote them, `sentry-warehouse export` "
+                "or `sentry-warehouse replay` brings them up to date."
             ) from error
         connection.execute("commit")
         connection.execute("checkpoint")
