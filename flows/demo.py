@@ -91,11 +91,13 @@ def _step(text: str) -> None:
 
 
 def _next(where: Path) -> None:
+    from flows.report import called
+
     _step("Look at it")
-    click.echo(f"  sentry-warehouse --home {where} dashboard\n  sentry-warehouse --home {where} status")
+    click.echo(f"  {called(where)} dashboard\n  {called(where)} status")
     _step("Your own Sentry")
     click.echo(
         "  export SENTRY_AUTH_TOKEN=…   # org:read, project:read, team:read, member:read, event:read\n"
         "  export SENTRY_ORG=acme\n"
-        "  sentry-warehouse export"
+        f"  {called()} export"
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -90,7 +93,18 @@ def print_summary(result: Result, settings: Settings) -> None:
     home = settings.home_path
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
-    console.print('Next:          sentry-warehouse query "select status, count(*) from issues group by 1"')
+    question = '"select status, count(*) from issues group by 1"'
+    console.print(f"Next:          {called(home)} query {question}", markup=False, soft_wrap=True)
+
+
+def called(home: Path | None = None) -> str:
+    """How this command is called from here, so that it can be copied: by its path where the shell does not
+    find it by name, and with the folder where that is not the default one."""
+    name = "sentry-warehouse"
+    if Path(sys.argv[0]).name == name and shutil.which(name) is None:
+        name = sys.argv[0]
+    default = home is None or home == Path("sentry-data")
+    return name if default else f"{name} --home {shlex.quote(str(home))}"
 
 
 def print_replay(replayed: Replayed) -> None:

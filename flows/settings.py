@@ -91,7 +91,7 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `compact_days` the warehouse is written anew."""
 
     keep: Annotated[int, AtLeastOne] = 3
-    group_readable: bool = True
+    group_readable: bool = False
     compact_days: int = 7
     """Days after which publishing first writes the warehouse anew: gives back the space of replaced rows,
     takes 30 s per GB. 0 = never."""

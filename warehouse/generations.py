@@ -38,7 +38,9 @@ def one_publisher(home: Path) -> Iterator[None]:
     except ImportError:  # not POSIX: there, whoever comes second finds the copy of the first gone, and fails
         yield
         return
-    with (home / FOLDER / ".lock").open("a") as lock:
+    file = home / FOLDER / ".lock"
+    file.touch(mode=0o600)
+    with file.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -52,7 +52,7 @@ def publish(
     home: Path,
     *,
     keep: int = 3,
-    group_readable: bool = True,
+    group_readable: bool = False,
     compact: bool = False,
     compact_days: int = 0,
 ) -> Path:
@@ -71,6 +71,8 @@ def publish(
         raise WarehouseError(f"{source} does not exist: run `sentry-warehouse export` first.")
     folder_mode, file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)
     make_private_folder(home)
+    if group_readable:
+        home.chmod(home.stat().st_mode | 0o010)  # passed through on the way to `published`, never listed
     (home / FOLDER).mkdir(exist_ok=True)
     (home / FOLDER).chmod(folder_mode)
     with one_publisher(home):

@@ -341,13 +341,13 @@ def remove_rebuilt(home: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Makes a folder that only its owner may list; the group may pass through to `published`.
+    """Makes a folder for its owner alone.
 
     Raises HomeUnusable when that is not possible.
     """
     try:
         if not path.exists():
-            path.mkdir(parents=True, mode=0o710)
+            path.mkdir(parents=True, mode=0o700)
     except OSError as error:
         raise HomeUnusable(
             f"The folder {path} can not be made ({error.strerror}): choose another with --home, "

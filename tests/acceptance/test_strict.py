@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from datetime import timedelta
 
@@ -180,6 +181,18 @@ def test_replay_gives_the_same_tables(nights: Nights) -> None:
     after = contents()
     for table in TABLES:
         assert after[table] == before[table], table
+
+
+def test_everything_on_disk_is_its_owners_alone(nights: Nights) -> None:
+    home = nights.folder / "sentry-data"
+    assert [p for p in (home, *home.rglob("*")) if not p.is_symlink() and p.stat().st_mode & 0o077] == []
+
+
+def test_what_the_closing_screen_proposes_can_be_run(nights: Nights) -> None:
+    (proposed,) = (line for line in nights.outcomes[-1].out.splitlines() if line.startswith("Next:"))
+    asked = run(nights.sentry, nights.folder, *shlex.split(proposed)[2:])
+    assert asked.code == 0
+    assert "resolved" in asked.out
 
 
 def test_the_token_lies_nowhere(nights: Nights) -> None:

@@ -76,6 +76,7 @@ def test_who_may_read(home: Path, group_readable: bool) -> None:
     folder, file = (0o750, 0o640) if group_readable else (0o700, 0o600)
     for path in (home / "published").resolve().rglob("*"):
         assert path.stat().st_mode & 0o777 == (folder if path.is_dir() else file), path
+    assert bool(home.stat().st_mode & 0o010) >= group_readable
 
 
 def test_the_newest_stay_and_the_shown_one_always(home: Path) -> None:

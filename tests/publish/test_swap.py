@@ -206,7 +206,7 @@ def test_without_links_files_are_moved_in(
     (generation,) = (p for p in (home / "generations").iterdir() if not p.name.startswith("."))
     shown = {p.relative_to(link) for p in link.rglob("*") if p.is_file()} - {Path(".without-links")}
     assert shown == {p.relative_to(generation) for p in generation.rglob("*") if p.is_file()}
-    assert {p.stat().st_mode & 0o777 for p in link.rglob("*.parquet")} == {0o640}
+    assert {p.stat().st_mode & 0o777 for p in link.rglob("*.parquet")} == {0o600}
     manifest: dict[str, Any] = json.loads((link / "manifest.json").read_text())
     assert manifest["generation"] == generation.name
 
