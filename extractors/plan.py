@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import pairwise
 
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream, Window
 
@@ -157,19 +158,36 @@ def floor(time: datetime, step: timedelta | None) -> datetime:
     return time if step is None else EPOCH + (time - EPOCH) // step * step
 
 
-def split(slice_: Slice, request: Request) -> list[Slice]:
-    """Two halves of a slice, on the boundaries of its intervals; empty when it can not be cut further."""
+def split(slice_: Slice, request: Request, pieces: int = 2) -> list[Slice]:
+    """About so many equal pieces of a slice, cut between intervals; empty when it can not be cut."""
     if slice_.window_start is None:
         return []
     step = timedelta(seconds=slice_.interval_seconds or 1)
     if request.window and request.shape == "discover" and request.window.align:
         step = request.window.align  # a row's interval_start is its slice's start
-    middle = floor(slice_.window_start + (slice_.window_end - slice_.window_start) / 2, step)
-    if middle <= slice_.window_start or middle >= slice_.window_end:
+    length = slice_.window_end - slice_.window_start
+    inner = {floor(slice_.window_start + length * i / pieces, step) for i in range(1, pieces)}
+    cuts = sorted(c for c in inner if slice_.window_start < c < slice_.window_end)
+    if not cuts:
         return []
-    first = replace(slice_, window_end=middle, page_cursor="")
-    second = replace(slice_, window_start=middle, page_cursor="")
-    return [first, second]
+    edges = [slice_.window_start, *cuts, slice_.window_end]
+    return [replace(slice_, window_start=a, window_end=b, page_cursor="") for a, b in pairwise(edges)]
+
+
+def intervals(slice_: Slice) -> int:
+    """How many intervals a series answer to the slice has; Sentry ceils the end (facts §4.3)."""
+    if slice_.window_start is None or not slice_.interval_seconds:
+        return 1
+    step = timedelta(seconds=slice_.interval_seconds)
+    return max(1, -((floor(slice_.window_start, step) - slice_.window_end) // step))
+
+
+def page_size(slice_: Slice, request: Request) -> int:
+    """Records a page: as the request says, or as many groups as its points allow, less the one that Sentry
+    adds to see whether more follow (facts §4.4)."""
+    if not request.points:
+        return request.page_size
+    return max(1, min(request.page_size, request.points // intervals(slice_) - 1))
 
 
 def fill(parameters: Parameters, slice_: Slice) -> list[tuple[str, str]]:
@@ -182,6 +200,13 @@ def fill(parameters: Parameters, slice_: Slice) -> list[tuple[str, str]]:
     }
     filled = ((name, known.get(value, value)) for name, value in parameters)
     return [(name, value) for name, value in filled if value is not None]
+
+
+def path_of(slice_: Slice, request: Request) -> str:
+    """The request's path with the slice's slugs."""
+    return request.path.replace("{organization}", slice_.organization_slug).replace(
+        "{project}", slice_.project_slug
+    )
 
 
 def stamp(time: datetime) -> str:

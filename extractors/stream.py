@@ -59,6 +59,12 @@ class Request:
     items_of      stream whose records' ids its items are: a first run asks for each of them
     may_be_gone   worklist items that answer 404 are no matter: what is asked for ends by itself
     totals        parameters of a second question, whose sum `totals_column` must reach (silent caps: §4.4)
+    points        groups × intervals that one answer holds at most: pages, or pieces of the window, are
+                  planned by it
+    apart         a group that pages do not mix with (facts §4.4): where the answer lacks rows, each of its
+                  values is asked for by itself, page by page
+    search        a search that may end early without a word (facts §1.4): an empty page after a full one
+                  makes its window be asked again in halves
     """
 
     name: str = ""
@@ -76,6 +82,9 @@ class Request:
     newest_first: str = ""
     totals: Parameters | None = None
     totals_column: str = ""
+    points: int = 0
+    apart: str = ""
+    search: bool = False
     worklist: str = ""
     control: str = ""
     detail: str = ""

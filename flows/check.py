@@ -22,12 +22,11 @@ from extractors.errors import (
     Unauthorized,
 )
 from extractors.governor import DEFAULT, Governor
-from extractors.plan import Organization, Project, Slice, fill, floor, requests_of, stamp
+from extractors.plan import Organization, Project, Slice, fill, floor, path_of, requests_of, stamp
 from extractors.stream import Parameters, Request, Stream
 from flows.clients import Clients
 from flows.discovery import ask_projects, find_organizations
 from flows.planning import FOUNDATION, chosen_streams, discover_queries, is_wanted
-from flows.run import path_of
 from flows.settings import Settings, UsageError
 from warehouse.store import Store, WarehouseBusy, WarehouseError
 

@@ -62,6 +62,7 @@ class Loader:
             "interval_start": first.window_start,
             "_run_id": first.run_id,
             "_loaded_at": first.loaded_at,
+            "items": [p.item for p in pages],
         }
         # one batch in memory at a time; more threads would not be faster under the interpreter's lock
         with self._one_at_a_time:

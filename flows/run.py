@@ -24,15 +24,15 @@ from extractors.errors import (
     TooLarge,
     Unauthorized,
 )
-from extractors.plan import Organization, Slice, fill, split
+from extractors.plan import Organization, Slice, fill, page_size, path_of, split
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream
 from flows.clients import Clients
 from flows.loading import Loader
 from flows.presence import FieldWatch
+from flows.totals import Totals, ask_series
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
 from transforms.records import Unreadable
-from transforms.series import decode_answer
 from warehouse import state
 from warehouse.store import Store
 
@@ -146,6 +146,7 @@ class Run:
     workers: Workers
     retries: int = 5
     stop: threading.Event = field(default_factory=threading.Event)
+    totals: Totals = field(default_factory=Totals)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
     _held: dict[str, int] = field(default_factory=dict)
     loader: Loader = field(init=False)
@@ -248,14 +249,14 @@ class Run:
 
     def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
         request = self.request(slice_)
-        if request.totals is not None:
-            progress.expected = self._ask_totals(slice_, request.totals, progress)
         if answers is not None:
             asked: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
         elif slice_.items is not None:
             asked = self._ask_items(slice_, request, slice_.items, progress)
+        elif request.totals is not None:
+            asked = ask_series(self, slice_, request, progress)
         else:
-            asked = (("", answer) for answer in self._ask(slice_, request))
+            asked = (("", answer) for answer in self.ask(slice_, request))
         try:
             self._gather(slice_, request, asked, progress)
         finally:
@@ -301,7 +302,7 @@ class Run:
             progress.status = "complete"
             self._cut(slice_, progress, "capped", f"{reason}, and the window can not be made smaller.")
 
-    def _ask(self, slice_: Slice, request: Request) -> Iterator[Answer]:
+    def ask(self, slice_: Slice, request: Request) -> Iterator[Answer]:
         """Answers to the request; a server that refuses its parameters is asked as older ones want it."""
         key = (slice_.stream, slice_.request)
         choices: tuple[Parameters, ...] = (request.parameters, *request.alternatives)
@@ -377,23 +378,11 @@ class Run:
             path_of(slice_, request),
             fill(parameters, slice_),
             paging=request.paging,
-            page_size=request.page_size,
+            page_size=page_size(slice_, request),
             cursor=slice_.page_cursor,
             region=self.organizations[slice_.organization_id].region or None,
             retries=self.retries,
         )
-
-    def _ask_totals(self, slice_: Slice, totals: Parameters, progress: Progress) -> int:
-        """The sum the series must reach, asked before them: numbers only grow meanwhile."""
-        answer = self.clients.of(slice_.organization_id).get(
-            path_of(slice_, self.request(slice_)),
-            fill(totals, slice_),
-            region=self.organizations[slice_.organization_id].region or None,
-            retries=self.retries,
-        )
-        progress.requests += answer.requests
-        groups = decode_answer(answer.body).groups
-        return sum(int(total or 0) for g in groups for f, total in g.totals.items() if f.startswith("sum("))
 
     def _page(self, slice_: Slice, request: Request, answer: Answer, *, item: str, first: bool) -> Page:
         personal = (*self.streams[slice_.stream].personal, *request.personal)
@@ -467,13 +456,6 @@ class Run:
             column = self.request(slice_).totals_column
             reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())
             progress.loaded = (progress.loaded or 0) + reached
-
-
-def path_of(slice_: Slice, request: Request) -> str:
-    """The request's path with the slice's slugs."""
-    return request.path.replace("{organization}", slice_.organization_slug).replace(
-        "{project}", slice_.project_slug
-    )
 
 
 def plan_row(slice_: Slice) -> dict[str, Any]:

@@ -23,12 +23,11 @@ from extractors.errors import (
     TooLarge,
     Unauthorized,
 )
-from extractors.plan import Organization, Project, Slice, fill, floor
+from extractors.plan import Organization, Project, Slice, fill, floor, path_of
 from extractors.sizing import Counts, count_errors
 from extractors.stream import Request, Stream
 from flows.clients import Clients
 from flows.planning import ITEMS_A_SLICE
-from flows.run import path_of
 from transforms.reader import make_reader
 from transforms.repair import Unreadable
 from transforms.series import decode_answer

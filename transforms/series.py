@@ -55,6 +55,8 @@ class SeriesReader:
         """
         batch = Batch()
         answers = [decode_answer(body) for body in bodies]
+        for answer, item in zip(answers, context.get("items", ()), strict=False):
+            fix_group(answer, item)
         columns: dict[str, list[Any]] = {c.name: [] for c in self.table.all_columns}
         for answer in answers:
             if answer.intervals is None or any(g.series is None for g in answer.groups):
@@ -121,6 +123,19 @@ def decode_answer(body: bytes) -> Answer:
             return _decoder.decode(repair(body))
         except msgspec.DecodeError as error:
             raise Unreadable(f"no series answer: {error}") from None
+
+
+def fix_group(answer: Answer, item: str) -> None:
+    """Puts back what a question fixed instead of grouping by it, told as `group:value`."""
+    name, colon, value = item.partition(":")
+    if colon:
+        for group in answer.groups:
+            group.by[name] = value
+
+
+def sum_of_series(answer: Answer, field: str) -> int:
+    """The sum of a field over all groups and intervals."""
+    return sum(int(v or 0) for group in answer.groups for v in (group.series or {}).get(field, ()))
 
 
 def adds_up(group: Group) -> bool:

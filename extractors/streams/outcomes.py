@@ -68,10 +68,13 @@ STREAM = Stream(
                 coarse=(timedelta(days=30), timedelta(days=1), timedelta(days=365)),
             ),
             tables=(OUTCOMES,),
+            points=10_000,
             # a sum over categories means nothing, but it must be the same either way
             totals=(
                 ("field", "sum(quantity)"),
                 ("groupBy", "category"),
+                ("groupBy", "outcome"),
+                ("groupBy", "reason"),
                 ("project", "{project_id}"),
                 ("start", "{start}"),
                 ("end", "{end}"),

@@ -166,7 +166,12 @@ def test_what_a_request_names_exists(case: Case) -> None:
         assert len(request.tables) == 1
         assert not request.ignored
     if request.shape == "series":
-        assert request.paging is None
+        assert request.paging is None or request.points, "pages of series are planned by their points"
+        assert not request.points or request.totals, "a cap is silent: only totals show it"
+    if request.apart:
+        for parameters in (request.parameters, request.totals or ()):
+            assert ("groupBy", request.apart) in parameters
+    assert not request.search or request.window
 
 
 @STREAMS

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
+from extractors.streams.discover import DEFAULT_QUERIES
 from flows.pipeline import Result, export
 from flows.progress import Progress
 from flows.settings import Settings, load_settings
@@ -25,6 +26,10 @@ def start() -> Iterator[Start]:
         yield lambda **options: stack.enter_context(Sandbox(SandboxOptions(**options)))
 
 
+FEW_DAYS = 3
+"""Of Discover's queries: each day is a slice, and ninety of them prove no more."""
+
+
 def settings_for(sandbox: Sandbox, home: Path, **more: Any) -> Settings:
     """Settings that export the sandbox right up to its present."""
     values = {
@@ -33,6 +38,16 @@ def settings_for(sandbox: Sandbox, home: Path, **more: Any) -> Settings:
         "home": str(home),
         "lag_minutes": 0,
         "privacy_key": "0123456789abcdef0123456789abcdef",
+        "discover": [
+            {
+                "name": q.name,
+                "fields": q.fields,
+                "dataset": q.dataset,
+                "interval": q.interval,
+                "days": FEW_DAYS,
+            }
+            for q in DEFAULT_QUERIES
+        ],
         **more,
     }
     return load_settings(None, values, environment={})

@@ -81,4 +81,4 @@ def test_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights
         assert differences(sandbox, tmp_path) == {}, (night, happened)
     assert query(tmp_path, "select min(date_created) from events") == before
     gone = [e for e in sandbox.truth("events") if e["listed"] and not e["retained"]]
-    assert len(gone) > nights * 5
+    assert len(gone) > nights * 3

@@ -1,0 +1,166 @@
+"""Questions about series: first what they must add up to, then as many pages or pieces as that takes.
+
+The totals are asked once for all projects of an organization where that can be done, so that a quiet night
+costs one question instead of one a project.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from extractors.client import Answer
+from extractors.errors import BadQuery, Forbidden, Gone
+from extractors.plan import Slice, fill, intervals, page_size, path_of, split
+from extractors.stream import Parameters, Request
+from transforms.series import decode_answer, sum_of_series
+
+if TYPE_CHECKING:
+    from flows.run import Progress, Run
+
+MOST_GROUPS = 10_000
+"""An answer with so many groups may lack others: Sentry cuts there without a word (facts §4.3, §4.4)."""
+
+Ask = Callable[[list[tuple[str, str]]], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The totals of one project: their sum, how many groups they came in, and the sum by each value of the
+    request's `apart`. `listed` is False where an answer for all projects does not name it."""
+
+    sum: int = 0
+    groups: int = 0
+    apart: dict[str, int] = field(default_factory=dict)
+    listed: bool = True
+
+
+class Totals:
+    """Totals of one run. Threads that need the same answer wait for the one that asks it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asking: dict[tuple[object, ...], threading.Lock] = {}
+        self._known: dict[tuple[object, ...], dict[str, Total] | None] = {}
+
+    def of_project(self, slice_: Slice, request: Request, ask: Ask) -> Total:
+        """The totals of a slice's project, from an answer for all of them if there is one.
+
+        `ask` sends a question's parameters and gives the answer; it raises SentryError.
+        """
+        parameters = fill(whole_organization(request), slice_)
+        key = (slice_.organization_id, request.path, *parameters)
+        with self._lock:
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            if key not in self._known:
+                self._known[key] = _of_all(request, parameters, ask)
+        known = self._known[key]
+        if known is None:
+            return self.alone(slice_, request, ask)
+        return known.get(slice_.project_id, Total(listed=False))
+
+    def alone(self, slice_: Slice, request: Request, ask: Ask) -> Total:
+        """The totals of a slice's project, asked by itself."""
+        answer = ask(fill(request.totals or (), slice_))
+        return _by_project(answer.body, request.apart, every="").get("", Total())
+
+
+def whole_organization(request: Request) -> Parameters:
+    """The request's totals asked for all projects at once, grouped by them (last: facts §4.3)."""
+    kept = tuple(p for p in request.totals or () if p[0] != "project")
+    return (*kept, ("project", "-1"), ("groupBy", "project"))
+
+
+def _of_all(request: Request, parameters: list[tuple[str, str]], ask: Ask) -> dict[str, Total] | None:
+    """None where the answer can not be relied on: refused, cut off, or not by project."""
+    try:
+        body = ask(parameters).body
+    except (BadQuery, Forbidden, Gone):
+        return None
+    groups = decode_answer(body).groups
+    if len(groups) >= MOST_GROUPS or any(group.by.get("project") is None for group in groups):
+        return None
+    return _by_project(body, request.apart)
+
+
+def _by_project(body: bytes, apart: str, every: str | None = None) -> dict[str, Total]:
+    sums: dict[str, int] = {}
+    groups: dict[str, int] = {}
+    parts: dict[str, dict[str, int]] = {}
+    for group in decode_answer(body).groups:
+        project = str(group.by.get("project")) if every is None else every
+        found = sum(int(v or 0) for f, v in group.totals.items() if f.startswith("sum("))
+        sums[project] = sums.get(project, 0) + found
+        groups[project] = groups.get(project, 0) + 1
+        if apart and found:
+            of_project = parts.setdefault(project, {})
+            value = str(group.by.get(apart) or "")
+            of_project[value] = of_project.get(value, 0) + found
+    return {p: Total(sums[p], groups[p], parts.get(p, {})) for p in sums}
+
+
+def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) -> Iterator[tuple[str, Answer]]:
+    """(item, answer) for each answer to a series, after the totals that it must reach: numbers only grow
+    meanwhile. An item is `group:value` where that was fixed instead of grouped by.
+
+    Where the totals tell that it would not fit into one answer, smaller slices take its place.
+    """
+    client = run.clients.of(slice_.organization_id)
+    region = run.organizations[slice_.organization_id].region or None
+
+    def ask(parameters: list[tuple[str, str]]) -> Answer:
+        answer = client.get(path_of(slice_, request), parameters, region=region, retries=run.retries)
+        progress.requests += answer.requests
+        return answer
+
+    def ask_apart() -> Iterator[tuple[str, Answer]]:
+        """Each value that the totals know, page by page. The cursor is the value and its page."""
+        values = list(total.apart)
+        at, _, cursor = slice_.page_cursor.partition(" ")
+        parameters = [p for p in request.parameters if p != ("groupBy", request.apart)]
+        for number, value in enumerate(values):
+            if at in values[number + 1 :]:
+                continue
+            item = f"{request.apart}:{value}"
+            pages = client.pages(
+                path_of(slice_, request),
+                fill((*parameters, ("query", item)), slice_),
+                paging="per_page",
+                page_size=page_size(slice_, request),
+                cursor=cursor,
+                region=region,
+                retries=run.retries,
+            )
+            cursor = ""
+            for answer in pages:
+                following = f"{value} {answer.cursor}" if answer.cursor else None
+                if following is None and number + 1 < len(values):
+                    following = f"{values[number + 1]} "
+                yield item, replace(answer, cursor=following)
+
+    total = run.totals.of_project(slice_, request, ask)
+    progress.expected = total.sum
+    if not request.apart and request.points and request.paging is None:
+        pieces = -(-total.groups * intervals(slice_) // request.points)
+        progress.children = split(slice_, request, pieces) if pieces > 1 else []
+        if progress.children:
+            return
+    if request.apart and slice_.page_cursor:
+        yield from ask_apart()
+        return
+    answers: Iterable[Answer] = run.ask(slice_, request)
+    if request.apart or not total.listed:
+        answers = list(answers)
+        field_of_sum = next(value for name, value in request.totals or () if name == "field")
+        reached = sum(sum_of_series(decode_answer(a.body), field_of_sum) for a in answers)
+        if not total.listed and reached:
+            total = run.totals.alone(slice_, request, ask)
+            progress.expected = total.sum
+        if request.apart and reached < total.sum and total.apart:
+            progress.requests += sum(a.requests for a in answers)
+            answers = ()
+            yield from ask_apart()
+    yield from (("", answer) for answer in answers)
