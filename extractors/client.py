@@ -89,6 +89,7 @@ class Answer:
     cursor       of the next page; None when the server says there is none
     date         the server's clock, aware, UTC; ours where the server sent none
     hits         X-Hits: an estimate, never a row count (facts §1.1)
+    linked       whether it had a Link header; without one there is no telling whether more follows
     deprecation  headers that announce the endpoint's end, names in lower case
     requests     how many it took, retries and redirects included
     """
@@ -98,6 +99,7 @@ class Answer:
     cursor: str | None
     date: datetime
     hits: int | None = None
+    linked: bool = True
     deprecation: dict[str, str] | None = None
     requests: int = 1
 
@@ -650,6 +652,7 @@ def _answer(received: _Received, path: str) -> Answer:
         cursor=next_cursor(received.headers.get("link", ""), path),
         date=server_date(received.headers) or datetime.now(UTC),
         hits=int(hits) if hits.isdecimal() else None,
+        linked="link" in received.headers,
         deprecation=_deprecation(received.headers),
     )
 

@@ -37,6 +37,7 @@ from flows.policy import privacy_of
 from flows.publishing import publish_home
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings
+from flows.sweep import Asked, lists_again, record_sweep, slices_again
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table
@@ -207,7 +208,7 @@ def _run(
             state.add_slices(store, run.run_id, [plan_row(s) for s in slices])
     todo = [Slice(**row) for row in state.open_slices(store, run.run_id)]
     run_slices(run, todo, threads=settings.threads)
-    follow_up(run, settings)
+    follow_up(run, settings, since)
     if command == "export":  # what a backfill reads may be older than a field
         with store.transaction():
             run.fields.conclude(store, run.run_id, clock.now())
@@ -278,6 +279,8 @@ def _foundation(run: Run, found: Sequence[Found]) -> None:
         run.observer.planned([s for s, _ in slices])
         for slice_, answers in slices:
             run.work(slice_, answers).result()
+        for slice_ in lists_again(run, [name]):
+            run.work(slice_).result()
 
 
 def _main_planned(run: Run) -> bool:
@@ -301,8 +304,14 @@ def plan_run(run: Run, settings: Settings, since: datetime | None = None) -> lis
     )
 
 
-def follow_up(run: Run, settings: Settings) -> None:
+def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> None:
     """Asks one by one for what the listings left open: own pages of what changed, fate of what vanished."""
+    run_more(run, lists_again(run, list(run.streams)), settings)
+    known = state.planned(run.store, run.run_id)
+    run_more(run, [s for s in plan_run(run, settings, since) if s.slice_id not in known], settings)
+    asked: Asked = {}
+    while again := slices_again(run, asked):
+        run_more(run, again, settings)
     slices: list[Slice] = []
     for stream in run.streams.values():
         for request in wanted_requests(stream, settings):
@@ -312,6 +321,7 @@ def follow_up(run: Run, settings: Settings) -> None:
                     stream, request, rows, run.organizations, as_of=run.as_of, at_once=settings.threads
                 )
     run_more(run, slices, settings)
+    record_sweep(run)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)
     record(run)

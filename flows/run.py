@@ -44,6 +44,10 @@ FLUSH_BYTES = 8_000_000
 MOST_HELD_BYTES = 48_000_000
 """Gathered by all slices together; beyond it even those that hold little load what they have."""
 
+MOST_CUTS = 5
+"""A window of 30 days is cut down to one so often. Where an answer is far from its cap, smaller pieces hardly
+hold more: it is asked again in halves, once."""
+
 MOST_THREADS = 512
 """Never reached: each stream has its own bound."""
 
@@ -124,8 +128,23 @@ class Progress:
     status: str = "complete"
     reason: str = ""
     missing: int = 0
+    full_page: bool = False
+    doubt: str = ""
     closed: bool = False
     children: list[Slice] = field(default_factory=list)
+
+    def look(self, request: Request, answer: Answer, page_size: int) -> None:
+        """Notes where a listing may have ended early: an empty page of a search after a full one, or a full
+        page that says nothing of a next one."""
+        if request.paging is None or request.shape == "series":
+            return
+        if request.search or not (answer.cursor or answer.linked):
+            records = count_records(answer.body, "data" if request.shape == "discover" else "")
+            if request.search and self.full_page and not records:
+                self.doubt = "The search gave an empty page after a full one"
+            self.full_page = records == page_size
+            if self.full_page and not answer.linked:
+                self.doubt = "A full page came without a Link header, which would tell whether more follow"
 
 
 @dataclass(slots=True)
@@ -148,6 +167,7 @@ class Run:
     stop: threading.Event = field(default_factory=threading.Event)
     totals: Totals = field(default_factory=Totals)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
+    _choosing: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
     _held: dict[str, int] = field(default_factory=dict)
     loader: Loader = field(init=False)
     fields: FieldWatch = field(default_factory=FieldWatch)
@@ -273,6 +293,7 @@ class Run:
             first = not slice_.page_cursor and not progress.files
             pages.append(self._page(slice_, request, answer, item=item, first=first))
             size += len(pages[-1].body)
+            progress.look(request, answer, page_size(slice_, request))
             if self._reached_start(slice_, request, answer.body):
                 break
             self._held[slice_.slice_id] = size
@@ -291,6 +312,9 @@ class Run:
         if hopeless and not request.control and not request.may_be_gone:
             progress.status = "gone"
             progress.reason = f"Sentry answered 404 to each of {progress.missing} that it had listed."
+        if progress.doubt and progress.status == "complete":
+            reason = f"{progress.doubt}, and the window can not be made smaller."
+            self._cut(slice_, progress, "partial", reason)
         if progress.status == "capped" or (
             progress.expected is not None and (progress.loaded or 0) < progress.expected
         ):
@@ -299,23 +323,42 @@ class Run:
                 if progress.expected is not None
                 else "Sentry left rows out without a word"
             )
+            few = request.points and not request.apart and progress.records < request.points // 2
             progress.status = "complete"
-            self._cut(slice_, progress, "capped", f"{reason}, and the window can not be made smaller.")
+            if state.times_cut(self.store, self.run_id, plan_row(slice_)) < (1 if few else MOST_CUTS):
+                self._cut(slice_, progress, "capped", f"{reason}, and the window can not be made smaller.")
+            else:
+                progress.status, progress.reason = "capped", f"{reason}, also when asked in pieces."
 
     def ask(self, slice_: Slice, request: Request) -> Iterator[Answer]:
         """Answers to the request; a server that refuses its parameters is asked as older ones want it."""
         key = (slice_.stream, slice_.request)
+        if request.alternatives and key not in self._alternative:
+            # the others wait until one has learnt which way it is, instead of being refused as well
+            with self._choosing.setdefault(key, threading.Lock()):
+                first, rest = self._begin(slice_, request)
+        else:
+            first, rest = self._begin(slice_, request)
+        if first is not None:
+            yield first
+            yield from rest
+
+    def _begin(self, slice_: Slice, request: Request) -> tuple[Answer | None, Iterator[Answer]]:
+        key = (slice_.stream, slice_.request)
         choices: tuple[Parameters, ...] = (request.parameters, *request.alternatives)
-        for number in range(self._alternative.get(key, 0), len(choices)):
+        number = self._alternative.get(key, 0)
+        while True:
+            pages = self._pages(slice_, request, choices[number])
             try:
-                yield from self._pages(slice_, request, choices[number])
+                first = next(pages, None)
             except BadQuery as error:
                 if number + 1 == len(choices) or OUTSIDE_RETENTION in str(error):
                     raise
                 logger.info("%s: refused (%s), asked the older way", slice_.title, error)
+                number += 1
             else:
                 self._alternative[key] = number
-                return
+                return first, pages
 
     def _ask_items(
         self, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
@@ -456,6 +499,16 @@ class Run:
             column = self.request(slice_).totals_column
             reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())
             progress.loaded = (progress.loaded or 0) + reached
+
+
+def count_records(body: bytes, envelope: str) -> int:
+    """How many records a page lists, in its envelope if there is one; -1 for what only a repair can read."""
+    try:
+        if envelope:
+            body = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(envelope, b"[]")
+        return len(msgspec.json.decode(body, type=list[msgspec.Raw]))
+    except (msgspec.DecodeError, RecursionError):
+        return -1
 
 
 def plan_row(slice_: Slice) -> dict[str, Any]:

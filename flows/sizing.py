@@ -230,10 +230,9 @@ class Sizer:
         size = self._size(slice_)
         if request.paging:
             return max(1, math.ceil(rows / _page_rows(request, taken, size)))
-        least = 1 if request.totals is None else 2
         if size and size.seconds:
-            return max(least, round(size.requests / size.seconds * _seconds(slice_)))
-        return least * 3 if taken.capped * 2 > taken.slices else least  # itself and two halves
+            return max(1, round(size.requests / size.seconds * _seconds(slice_)))
+        return 3 if taken.capped * 2 > taken.slices else 1  # itself and two halves; totals are shared
 
     def _row_bytes(self, stream: Stream, request: Request, slices: Sequence[Slice]) -> float:
         known = self._learnt.row_bytes.get((stream.name, request.name))

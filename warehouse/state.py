@@ -112,10 +112,36 @@ def add_slices(store: Store, run_id: str, slices: Iterable[dict[str, Any]]) -> N
 
 def open_slices(store: Store, run_id: str) -> list[dict[str, Any]]:
     """Slices of the run that are still to do, in the plan's order, as they were planned."""
+    return _slices(store, "state = 'open'", [run_id])
+
+
+def times_cut(store: Store, run_id: str, slice_: Mapping[str, Any]) -> int:
+    """How many slices of the run gave way to smaller ones that led to this one."""
+    scope = ("stream", "request", "organization_id", "project_id", "window_start", "window_end")
+    (found,) = store.rows(
+        "select count(*) from meta.slices where run_id = ? and state = 'split' and stream = ? "
+        "and request = ? "
+        "and organization_id = ? and project_id = ? and window_start <= ? and window_end >= ?",
+        [run_id, *(slice_[name] for name in scope)],
+    )
+    return int(found[0])
+
+
+def planned(store: Store, run_id: str) -> set[str]:
+    """Ids of all slices of the run."""
+    return {row[0] for row in store.rows("select slice_id from meta.slices where run_id = ?", [run_id])}
+
+
+def slices_of(store: Store, run_id: str, stream: str, organization_id: str) -> list[dict[str, Any]]:
+    """Slices of the run that are done, of one stream and organization."""
+    where = "state = 'done' and stream = ? and organization_id = ?"
+    return _slices(store, where, [run_id, stream, organization_id])
+
+
+def _slices(store: Store, where: str, values: list[str]) -> list[dict[str, Any]]:
     names = [n for n in SLICES.names if n not in ("run_id", "slice_id", "state", "position")]
     rows = store.rows(
-        f"select {', '.join(names)} from meta.slices where run_id = ? and state = 'open' order by position",
-        [run_id],
+        f"select {', '.join(names)} from meta.slices where run_id = ? and {where} order by position", values
     )
     made = [dict(zip(names, row, strict=True)) for row in rows]
     for row in made:

@@ -1,8 +1,13 @@
-"""What is to be asked one by one, found by SQL in files: each gives organization_id, project_id, item."""
+"""What is to be asked one by one, found by SQL in files: each gives organization_id, project_id, item.
+
+A file may read another's rows: `{name}` stands for that file's SELECT.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 from warehouse.store import Store
 
@@ -11,7 +16,15 @@ FOLDER = Path(__file__).with_name("worklists")
 
 def worklist(store: Store, name: str, run_id: str) -> list[tuple[str, str, str]]:
     """(organization_id, project_id, id) rows in the order in which they should be asked."""
-    sql = (FOLDER / f"{name}.sql").read_text("utf-8")
+    return [(str(r[0]), str(r[1]), str(r[2])) for r in rows_of(store, name, run_id)]
+
+
+def rows_of(store: Store, name: str, run_id: str) -> list[tuple[Any, ...]]:
+    """All columns of a worklist's rows."""
     with store.lock:
-        rows = store.connection.execute(sql, {"run_id": run_id}).fetchall()
-    return [(str(r[0]), str(r[1]), str(r[2])) for r in rows]
+        return store.connection.execute(_sql(name), {"run_id": run_id}).fetchall()
+
+
+def _sql(name: str) -> str:
+    text = (FOLDER / f"{name}.sql").read_text("utf-8")
+    return re.sub(r"\{(\w+)\}", lambda other: f"({_sql(other[1])})", text)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
+from .answers import Query, Response
 from .world import World
 
-LOSSES = ("event", "page", "early-end", "empty-search", "issue", "group")
+LOSSES = ("event", "page", "early-end", "empty-search", "issue", "group", "link", "hits")
 
 Row = TypeVar("Row")
+View = Callable[[str, Query], Response]
 
 
 def lose(world: World, what: str, how: dict[str, Any]) -> str:
@@ -18,7 +23,10 @@ def lose(world: World, what: str, how: dict[str, Any]) -> str:
     - `event`: one event (`event_id`, or any) that no list shows; counts and its own address know it.
     - `issue`: one issue (`issue_id`, or any) that the search never finds; its own address knows it.
     - `page`: a page after the first whose rows are skipped (`endpoint="events"`) or that comes empty
-      (`endpoint="issues"`), once.
+      (`endpoint="issues"`), once; at other endpoints, named by the last part of their path or "discover",
+      the page that comes is the one after.
+    - `link`: an answer with more to come has no Link header (`endpoint`).
+    - `hits`: X-Hits says `hits` (0), whatever is listed.
     - `early-end`: the issue search ends after `after` rows (50) without a word, if there are more.
     - `empty-search`: the issue search finds nothing and says that is all.
     - `group`: grouped figures lack one group (`endpoint="sessions"`, or "stats_v2" with two groupBy or
@@ -43,7 +51,7 @@ def lose(world: World, what: str, how: dict[str, Any]) -> str:
         issue.hidden = True
         how = {**how, "issue_id": str(issue.issue_id)}
     # A dropped page is an accident of one crawl; the others are how that server is until told otherwise.
-    world.losses.append({"what": what, "times": 1 if what == "page" else None, "after": 50, **how})
+    world.losses.append({"what": what, "used": 0, "times": 1 if what == "page" else None, "after": 50, **how})
     world.version += 1
     return f"losing {what}: " + ", ".join(f"{key}={value}" for key, value in how.items())
 
@@ -58,8 +66,38 @@ def active(world: World, what: str, where: str | None = None) -> dict[str, Any] 
 
 
 def use(loss: dict[str, Any]) -> None:
+    """Notes that something was lost."""
+    loss["used"] += 1
     if loss["times"] is not None:
         loss["times"] -= 1
+
+
+def spoil(world: World, path: str, query: Query, response: Response, again: View) -> Response:
+    """The answer without what is lost of whole pages. `again` answers the same path to another query."""
+    where = path.strip("/").rpartition("/")[2]
+    if where == "events" and "/organizations/" in path:
+        where = "discover"
+    following = _next_cursor(response)
+    if following is None:
+        return response
+    if loss := active(world, "link", where):
+        use(loss)
+        return Response(
+            response.status, response.body, [h for h in response.headers if h[0] != b"link"], cacheable=False
+        )
+    loss = active(world, "page", where)
+    if loss is None or where in ("events", "issues"):  # these two see to it themselves
+        return response
+    use(loss)
+    rest = [pair for pair in query.pairs if pair[0] != "cursor"]
+    skipped = again(path, Query(urlencode([*rest, ("cursor", following)])))
+    return Response(skipped.status, skipped.body, skipped.headers, cacheable=False)
+
+
+def _next_cursor(response: Response) -> str | None:
+    links = b"".join(value for name, value in response.headers if name == b"link").decode()
+    found = re.search(r'rel="next"; results="true"; cursor="([^"]*)"', links)
+    return found[1] if found else None
 
 
 def lossy(world: World, where: str, rows: list[Row]) -> tuple[list[Row], bool]:

@@ -273,6 +273,7 @@ STREAM = Stream(
             # every night the whole window: lastSeen says nothing of changes of status
             window=Window(overlap=timedelta(days=90)),
             measure="count_unique(issue)",
+            search=True,
             tables=(ISSUES,),
             ignored=LISTED,
         ),

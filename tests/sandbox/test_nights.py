@@ -204,5 +204,13 @@ def test_losses(fresh):
     groups = fresh.org("sessions/", **params).json()["groups"]
     fresh.sandbox.lose("group", times=1)
     assert len(fresh.org("sessions/", **params).json()["groups"]) == len(groups) - 1
+    fresh.sandbox.lose("page", endpoint="releases")
+    fresh.sandbox.lose("link", endpoint="teams", times=1)
+    fresh.sandbox.lose("hits", hits=7)
+    releases = fresh.rows("/organizations/acme/releases/", per_page=5)
+    assert len(fresh.rows("/organizations/acme/releases/", per_page=5)) == len(releases) + 5
+    assert "link" not in fresh.org("teams/", per_page=1).headers
+    assert "link" in fresh.org("teams/", per_page=1).headers
+    assert fresh.org("issues/", query="").headers["x-hits"] == "7"
     with pytest.raises(ValueError, match="unknown loss"):
         fresh.sandbox.lose("nothing")

@@ -1,0 +1,117 @@
+"""Looks again where lists lack what is known: issues that the search left out without a word (facts §1.4), in
+ever smaller windows; rows of other lists whose page was dropped, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from extractors.plan import Slice
+from flows.run import Run
+from warehouse import state
+from warehouse.worklist import rows_of
+
+FEW = 10
+"""So many missing issues are asked for one by one: cheaper than to search again."""
+
+PAGE = 100
+"""Issues a search lists at a time."""
+
+SECOND = timedelta(seconds=1)
+
+Window = tuple[datetime, datetime]
+Asked = dict[tuple[str, str], set[Window]]
+
+
+def windows_again(
+    times: Sequence[datetime], count: Callable[[Window], int], asked: set[Window]
+) -> list[Window]:
+    """Windows that hold the last events of missing issues and were not asked yet, each for fewer requests
+    than half of what one by one would cost. `times` ascend; `count` tells how many issues had events in one.
+    """
+    if len(times) <= FEW:
+        return []
+    window = (times[0].replace(microsecond=0), times[-1].replace(microsecond=0) + SECOND)
+    if window not in asked and count(window) // PAGE + 1 <= len(times) // 2:
+        return [window]
+    if window[1] - window[0] <= SECOND:
+        return []
+    middle = len(times) // 2
+    return windows_again(times[:middle], count, asked) + windows_again(times[middle:], count, asked)
+
+
+def slices_again(run: Run, asked: Asked) -> list[Slice]:
+    """Slices that search again where many issues are missing; none when no search is left that would pay.
+
+    What is asked is noted in `asked`, so that the next call cuts smaller.
+    """
+    slices = []
+    rows = rows_of(run.store, "issues_missing", run.run_id)
+    for (organization_id, project_id), found in groupby(rows, key=lambda row: (row[0], row[1])):
+        before = asked.setdefault((organization_id, project_id), set())
+        times = [row[3] for row in found]
+        for window in windows_again(times, _counter(run, organization_id, project_id), before):
+            before.add(window)
+            slices.append(
+                Slice(
+                    stream="issues",
+                    request="",
+                    organization_id=organization_id,
+                    organization_slug=run.organizations[organization_id].slug,
+                    project_id=project_id,
+                    window_start=window[0],
+                    window_end=window[1],
+                )
+            )
+    return slices
+
+
+def _counter(run: Run, organization_id: str, project_id: str) -> Callable[[Window], int]:
+    def count(window: Window) -> int:
+        (found,) = run.store.rows(
+            "select count(distinct issue_id) from events where organization_id = ? and project_id = ? "
+            "and date_created >= ? and date_created < ?",
+            [organization_id, project_id, *window],
+        )
+        return int(found[0])
+
+    return count
+
+
+def lists_again(run: Run, streams: Sequence[str]) -> list[Slice]:
+    """Slices that ask once more for lists of these streams that lack what they showed before."""
+    slices = []
+    for organization_id, stream, _ in rows_of(run.store, "lists_short", run.run_id):
+        if stream in streams:
+            slices += [
+                Slice(**row)
+                for row in state.slices_of(run.store, run.run_id, stream, organization_id)
+                if organization_id in run.organizations
+            ]
+    return slices
+
+
+def record_sweep(run: Run) -> None:
+    """Notes in meta.coverage how many issues each sweep should have shown, and how many were seen; where
+    that is fewer, it is partial."""
+    rows = rows_of(run.store, "issues_swept", run.run_id)
+    with run.store.transaction() as connection:
+        for slice_id, expected, loaded in rows:
+            short = loaded < expected
+            reason = (
+                f"Sentry's search left out {expected - loaded} issues that events or earlier runs name, and "
+                "they could not all be asked for one by one (setting `details`)."
+            )
+            connection.execute(
+                "update meta.coverage set expected = ?, loaded = ?, status = ?, reason = ? "
+                "where run_id = ? and slice_id = ?",
+                [
+                    expected,
+                    loaded,
+                    "partial" if short else "complete",
+                    reason if short else None,
+                    run.run_id,
+                    slice_id,
+                ],
+            )
