@@ -120,6 +120,7 @@ class Sizer:
         self._choice: dict[tuple[str, str], int] = {}
         self._refused = dict(learnt.refused)
         self._listed: dict[str, dict[str, float]] = {}
+        self._totals: set[tuple[object, ...]] = set()
         self._listed_basis: dict[str, Basis] = {}
         self.fastest: dict[str, float] = {}
 
@@ -135,6 +136,8 @@ class Sizer:
         for some in kinds.values():
             rows, basis = self._rows(request, some)
             bases.append(basis)
+            if request.totals is not None:  # asked once for all projects
+                made.requests += self._new_totals(request, some)
             for slice_, count in zip(some, rows, strict=True):
                 made.refused = self._refused.get(_scope(slice_), made.refused)
                 made.requests += self._requests(request, slice_, count)
@@ -221,6 +224,13 @@ class Sizer:
         size = self._learnt.sizes.get((*_scope(slice_), slice_.interval_seconds or 0))
         # what came without a window says nothing of one, nor the other way round
         return size if size and (size.seconds > 0) == (slice_.window_start is not None) else None
+
+    def _new_totals(self, request: Request, slices: Sequence[Slice]) -> int:
+        before = len(self._totals)
+        self._totals |= {
+            (s.organization_id, request.path, request.totals, s.window_start, s.window_end) for s in slices
+        }
+        return len(self._totals) - before
 
     def _requests(self, request: Request, slice_: Slice, rows: float) -> int:
         if _scope(slice_) in self._refused:
