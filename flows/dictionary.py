@@ -24,6 +24,7 @@ from extractors.plan import requests_of
 from extractors.stream import Stream, all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
 from flows import cli, settings
+from flows.examples import examples_of
 from warehouse.bookkeeping import BOOKKEEPING
 from warehouse.mart_files import all_marts, create_marts
 from warehouse.schema import Table, create_statements, history_table, stored_columns
@@ -160,6 +161,12 @@ def _table_section(table: Table) -> Iterator[str]:
     yield " ".join(facts)
     rows = [(c.name, c.type.value, c.comment) for c in stored_columns(table) if c.name not in PROVENANCE]
     yield _grid(("column", "type", "meaning"), rows)
+    yield from _examples(name)
+
+
+def _examples(table: str) -> Iterator[str]:
+    for example in examples_of(table):
+        yield f"{example.question}\n\n```sql\n{example.sql}\n```"
 
 
 @cache
@@ -186,6 +193,7 @@ def _mart_sections() -> Iterator[str]:
         )
         types = mart_types()[mart.name]
         yield _grid(("column", "type", "meaning"), [(n, types[n], m) for n, m in mart.columns])
+        yield from _examples(mart.full_name)
 
 
 def _sentence(text: str) -> str:

@@ -183,6 +183,7 @@ LATER = """
     22 | 10 | unresolved | ongoing   | 2026-11-01 00:00
     23 | 10 | resolved   | -         | 2026-11-01 00:00
     24 | 10 | resolved   | -         | -
+    25 | 10 | unresolved | ongoing   | 2026-11-01 00:00
 
     issue_history
     issue_id | project_id | status | substatus | valid_from | valid_to
@@ -193,6 +194,7 @@ LATER = """
     22 | 10 | unresolved | ongoing   | 2026-11-09 03:00 | -
     24 | 10 | unresolved | new       | 2026-11-01 03:00 | 2026-11-02 03:00
     24 | 10 | resolved   | -         | 2026-11-02 03:00 | -
+    25 | 10 | unresolved | ongoing   | 2026-11-05 03:00 | -
 
     issue_activity
     issue_id | project_id | activity_id | activity_type | date_created | user_id | _loaded_at
@@ -201,12 +203,14 @@ LATER = """
     23 | 10 | 9   | set_resolved | 2026-11-01 06:00 | 7 | 2026-11-02 03:05
     23 | 10 | 10  | set_regression | 2026-11-01 06:00 | - | 2026-11-02 03:05
     23 | 10 | 11  | set_resolved | 2026-11-01 06:00 | 7 | 2026-11-02 03:05
+    25 | 10 | 251 | set_ignored | 2026-11-02 12:00 | 7 | 2026-11-06 03:05
+    25 | 10 | 252 | merge | 2026-11-04 12:00 | 7 | 2026-11-06 03:05
 """
 
 
 def test_states_seen_after_the_activity_was_loaded_count(given: Given, rows_of: Mart) -> None:
     """21 came back after its activity was read last; 22 only has a pull request; 23 went there and back
-    within one second; of 24 nobody knows when it began."""
+    within one second; of 24 nobody knows when it began; 25 got the activity of one that was merged into it."""
     given(LATER)
     columns = "issue_id | transition | changed_at | to_state | change | source"
     assert rows_of("issue_transitions", columns, where="issue_id >= '21'  and length(issue_id) = 2") == table("""
@@ -216,6 +220,8 @@ def test_states_seen_after_the_activity_was_loaded_count(given: Given, rows_of: 
         23 | 2 | 2026-11-01 06:00 | open | regressed | activity
         23 | 3 | 2026-11-01 06:00 | resolved | resolved | activity
         24 | 1 | 2026-11-02 03:00 | resolved | resolved | history
+        25 | 1 | 2026-11-02 12:00 | ignored | ignored | activity
+        25 | 2 | 2026-11-05 03:00 | open | reopened | history
     """)
     columns = "issue_id | resolution | opened_at | hours_to_resolve"
     assert rows_of("time_to_resolve", columns, where="issue_id >= '21' and length(issue_id) = 2") == table("""

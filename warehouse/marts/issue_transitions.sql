@@ -2,8 +2,8 @@
 -- materialised: yes
 -- key: organization_id, issue_id, transition
 -- definition: From the activity Sentry keeps (exact times) up to when it was loaded, otherwise from the states
---   that nightly exports saw (time of the first export that saw the new state). Repeated resolves without a
---   reopening between count once; a pull request that names an issue does not resolve it. Issues merged into
+--   that nightly exports saw (time of the first export that saw the new state). The state that the last export
+--   saw always stands at the end. Repeated resolves without a reopening between count once; a pull request that names an issue does not resolve it. Issues merged into
 --   another are left out, deleted ones stay.
 -- reconcile: select organization_id, issue_id from marts.issue_transitions
 --   group by all having count(*) filter (where to_state = 'resolved')
@@ -65,7 +65,8 @@ history_states as (
         null as user_id,
         'history' as source,
         row_number() over (partition by organization_id, issue_id order by valid_from) as state_number,
-        known_until
+        known_until,
+        valid_to is null as is_present
     from issue_history
     left join with_activity using (organization_id, issue_id)
 ),
@@ -77,7 +78,10 @@ states as (
     union all
     select organization_id, issue_id, changed_at, tie, to_state, activity_type, is_regression, user_id, source
     from history_states
-    where (known_until is null and state_number > 1) or changed_at > known_until
+    where (known_until is null and state_number > 1)
+        or changed_at > known_until
+        -- what an issue is in now is right, whatever activity says that came along with a merged one
+        or (known_until is not null and is_present)
 ),
 
 first_states as (

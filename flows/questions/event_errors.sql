@@ -1,0 +1,19 @@
+-- What could Sentry not process? None is well.
+select error_type, count(*) as events
+from event_errors
+group by all
+order by events desc;
+
+-- Which projects lack debug files or source maps? None is well.
+select p.slug, e.error_type, count(*) as events
+from event_errors as e
+join projects as p using (organization_id, project_id)
+group by all
+order by events desc
+limit 10;
+
+-- Since when? None is well.
+select error_type, min(date_created) as first_time, max(date_created) as last_time
+from event_errors
+group by all
+order by first_time;

@@ -1,0 +1,15 @@
+-- Which endpoints will Sentry withdraw? None is well.
+select path, date, replacement
+from meta.deprecations
+order by date;
+
+-- Which has a replacement? None is well.
+select path, replacement
+from meta.deprecations
+where replacement is not null
+order by path;
+
+-- When were we told? None is well.
+select path, first_seen, last_seen
+from meta.deprecations
+order by first_seen desc;

@@ -1,0 +1,17 @@
+-- What does Sentry send that we did not expect? None is well.
+select stream, path, kind, found, first_seen
+from meta.drift
+order by first_seen desc
+limit 20;
+
+-- What did it stop to send? None is well.
+select stream, path, last_seen
+from meta.drift
+where kind = 'missing'
+order by last_seen desc;
+
+-- Which streams changed most? None is well.
+select stream, count(*) as fields
+from meta.drift
+group by all
+order by fields desc;

@@ -1,0 +1,18 @@
+-- Which values fitted no column? None is well.
+select table_name, path, reason, count(*) as values_lost
+from meta.rejects
+group by all
+order by values_lost desc
+limit 10;
+
+-- What did they look like? None is well.
+select table_name, path, value
+from meta.rejects
+order by rejected_at desc
+limit 5;
+
+-- Since when? None is well.
+select table_name, min(rejected_at) as first_time
+from meta.rejects
+group by all
+order by first_time;

@@ -1,0 +1,82 @@
+"""The questions of the data dictionary, asked of a Sentry that was exported: they run, and have answers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from extractors.sandbox import Sandbox, SandboxOptions
+from extractors.stream import all_streams
+from flows.dictionary import declared_tables
+from flows.examples import FOLDER, MAY_BE_EMPTY, examples_of
+from flows.pipeline import export
+from flows.progress import Progress
+from flows.settings import load_settings
+from warehouse.bookkeeping import BOOKKEEPING
+from warehouse.mart_files import all_marts
+
+TABLES = [
+    *(table.name for table in declared_tables(all_streams())),
+    *(mart.full_name for mart in all_marts()),
+    *(f"meta.{table.name}" for table in BOOKKEEPING),
+]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Sentry with full bodies, exported twice with a night between."""
+    home = tmp_path_factory.mktemp("exported") / "data"
+    options = SandboxOptions(
+        projects=4, issues=30, events=200, members=5, days=30, rate_limit=0, clock_offset=timedelta(days=-1)
+    )
+    with Sandbox(options) as sandbox:
+        values = {
+            "home": str(home),
+            "url": sandbox.url,
+            "token": sandbox.token,
+            "events": {"detail": "full"},
+            "privacy_key": "0123456789abcdef0123456789abcdef",
+        }
+        settings = load_settings(None, values, environment={})
+        export(settings, Progress())
+        sandbox.pass_night()
+        export(settings, Progress())
+    return home
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_each_table_has_three_questions_about_it(table: str) -> None:
+    examples = examples_of(table)
+    assert len(examples) == 3, f"write flows/questions/{table}.sql"
+    for example in examples:
+        assert example.question.removesuffix(MAY_BE_EMPTY).rstrip().endswith("?")
+        words = f"{example.sql} ".replace("\n", " ")
+        assert f"from {table} " in words or f"join {table} " in words
+        assert example.sql.startswith("select")
+        assert max(map(len, example.sql.splitlines())) <= 110
+
+
+def test_no_questions_are_left_over() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(TABLES)
+
+
+@pytest.mark.xdist_group("exported")
+def test_every_question_has_an_answer(exported: Path) -> None:
+    unanswered = []
+    with duckdb.connect(str(exported / "published" / "sentry.duckdb"), read_only=True) as connection:
+        for table in TABLES:
+            for example in examples_of(table):
+                rows = connection.execute(example.sql).fetchall()
+                if not rows and not example.may_be_empty:
+                    unanswered.append(f"{table}: {example.question}")
+    assert unanswered == []
+
+
+@pytest.mark.xdist_group("exported")
+def test_marts_agree_with_the_tables_they_are_made_from(exported: Path) -> None:
+    with duckdb.connect(str(exported / "published" / "sentry.duckdb"), read_only=True) as connection:
+        for mart in all_marts():
+            assert connection.execute(mart.reconcile).fetchall() == [], mart.name
