@@ -61,6 +61,8 @@ OUTSIDE_RETENTION = "more recent date range"
 """Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
 
 
+SAMPLED = "Sentry answered from a part of its data; these figures are extrapolated."
+
 T = TypeVar("T")
 
 
@@ -197,26 +199,10 @@ class Run:
         progress = Progress(self.clock.now())
         try:
             self._fetch_and_load(slice_, answers, progress)
-        except Unauthorized as error:
-            if not self._leaves_others(slice_.organization_id, error):
-                raise
-            progress.status, progress.reason = "forbidden", str(error)
-        except Forbidden as error:
-            progress.status, progress.reason = "forbidden", str(error)
-        except Gone as error:
-            progress.status, progress.reason = "gone", str(error)
-        except TooLarge as error:
-            self._cut(slice_, progress, "failed", str(error))
-        except BadQuery as error:
-            if OUTSIDE_RETENTION in str(error):
-                progress.reason = "outside of what Sentry keeps"
-            else:
-                progress.status, progress.reason = "failed", str(error)
         except (SentryError, Unreadable) as error:
-            if self.stop.is_set():
+            progress.requests += getattr(error, "requests", 0)
+            if not self._take_in(slice_, progress, error):
                 return []
-            progress.status = "partial" if progress.files else "failed"
-            progress.reason = str(error)
         if not progress.closed:
             with self.store.transaction():
                 self._close(slice_, progress)
@@ -224,6 +210,31 @@ class Run:
             self.observer.planned(progress.children)
         self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
         return progress.children
+
+    def _take_in(self, slice_: Slice, progress: Progress, error: Exception) -> bool:
+        """Makes an error the slice's status; False when the run was asked to stop: it stays open."""
+        progress.reason = str(error)
+        match error:
+            case Unauthorized():
+                if not self._leaves_others(slice_.organization_id, error):
+                    raise error
+                progress.status = "forbidden"
+            case Forbidden():
+                progress.status = "forbidden"
+            case Gone():
+                progress.status = "gone"
+            case TooLarge():
+                progress.reason = ""
+                self._cut(slice_, progress, "failed", str(error))
+            case BadQuery() if OUTSIDE_RETENTION in str(error):
+                progress.reason = "outside of what Sentry keeps"
+            case BadQuery():
+                progress.status = "failed"
+            case _ if self.stop.is_set():
+                return False
+            case _:
+                progress.status = "partial" if progress.files else "failed"
+        return True
 
     def _leaves_others(self, organization_id: str, error: Unauthorized) -> bool:
         """Whether there are organizations that this refusal does not concern."""
@@ -495,6 +506,7 @@ class Run:
         progress.missing += sum(page.status == 404 for page in pages)
         if batch.complaint:
             progress.status = batch.complaint
+            progress.reason = SAMPLED if batch.complaint == "sampled" else ""
         if progress.expected is not None:
             column = self.request(slice_).totals_column
             reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())

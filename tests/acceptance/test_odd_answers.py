@@ -73,3 +73,27 @@ def test_fields_of_a_query_have_the_types_the_answer_names(tmp_path: Path) -> No
     assert rows(
         tmp_path, "select count(*), count(measurements_lcp), sum(http_status_code) from discover_raw"
     ) == [(4, 2, 604)]
+
+
+def test_coverage_counts_the_requests_of_what_was_refused_and_says_what_is_sampled(tmp_path: Path) -> None:
+    query = {"name": "odd", "fields": ["title", "count()"]}
+    body = {
+        "data": [],
+        "meta": {"fields": {"title": "string", "count()": "integer"}, "dataScanned": "partial"},
+    }
+    with StrictSentry(World(web_issues=0)) as sentry:
+        sentry.overrides = [
+            (".*/teams/", lambda _: (403, {"detail": "no"}, {})),
+            (".*/members/", lambda _: (404, b"", {})),
+            (".*/acme/events/", lambda _: (200, body, {})),
+        ]
+        result = run(sentry, tmp_path, "teams", "members", "discover", discover=[query])
+        asked = len(sentry.asked)
+    assert result.exit_code == 3
+    found = rows(tmp_path, "select stream, status, requests, reason <> '' from meta.coverage order by stream")
+    assert [f for f in found if f[0] not in ("organizations", "projects")] == [
+        ("discover", "sampled", 1, True),
+        ("members", "gone", 1, True),
+        ("teams", "forbidden", 1, True),
+    ]
+    assert rows(tmp_path, "select sum(requests) from meta.coverage") == [(asked,)]
