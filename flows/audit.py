@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import warehouse
 from extractors.plan import Project, Slice
 from flows.run import Run
-from warehouse.worklist import worklist
+from warehouse.worklist import sql_of, worklist
 
 DAY = timedelta(days=1)
 
@@ -54,11 +52,11 @@ def short_slices(run: Run) -> list[Slice]:
 
 def record(run: Run) -> None:
     """Writes what the audit found into meta.coverage: a row for each project and day whose figures are new
-    or still short (request `audit`, expected = Sentry's count, loaded = rows stored).
+    or still short (request `audit`, expected = Sentry's count, loaded = what there is of it).
     """
-    sql = (Path(warehouse.__file__).parent / "audit.sql").read_text("utf-8")
     with run.store.transaction() as connection:
         connection.execute("delete from meta.coverage where run_id = ? and request = 'audit'", [run.run_id])
         connection.execute(
-            f"insert into meta.coverage by name {sql}", {"run_id": run.run_id, "now": run.clock.now()}
+            f"insert into meta.coverage by name {sql_of('events_audited')}",
+            {"run_id": run.run_id, "now": run.clock.now()},
         )

@@ -66,10 +66,20 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
 
 
 @command("export")
+@click.option(
+    "--full-audit",
+    is_flag=True,
+    help="Read all events that Sentry keeps, and all issues' own pages, again (weekly, say).",
+)
 @PREFECT
 @JSON
 def export_command(
-    context: click.Context, home: str | None, config: str | None, prefect: bool, as_json: bool
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    full_audit: bool,
+    prefect: bool,
+    as_json: bool,
 ) -> None:
     """Bring the warehouse up to date and publish it (the nightly job).
 
@@ -79,7 +89,8 @@ def export_command(
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export
     """
-    _export(settings_of(context, home, config), as_json=as_json, prefect=prefect)
+    settings = settings_of(context, home, config, full_audit=full_audit or None)
+    _export(settings, as_json=as_json, prefect=prefect)
 
 
 @command("backfill")

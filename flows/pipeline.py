@@ -228,6 +228,7 @@ def asked_for(
         list(chosen_streams(settings)),
         discover_queries(settings),
         settings.events,
+        settings.full_audit,
         since,
         until,
     )
@@ -316,7 +317,9 @@ def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> No
     for stream in run.streams.values():
         for request in wanted_requests(stream, settings):
             if request.worklist:
-                rows = worklist(run.store, request.worklist, run.run_id)[: most_items(stream, settings)]
+                rows = worklist(run.store, request.worklist, run.run_id, everything=settings.full_audit)[
+                    : most_items(stream, settings)
+                ]
                 slices += item_slices(
                     stream, request, rows, run.organizations, as_of=run.as_of, at_once=settings.threads
                 )

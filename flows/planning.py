@@ -102,6 +102,8 @@ def listing_slices(
             for request in wanted_requests(stream, settings):
                 if request.worklist or (since is not None and request.is_snapshot):
                     continue
+                # series are replaced: older intervals may be gone by now, or only be told by the day
+                again = settings.full_audit and request.load == "upsert"
                 for project in projects if stream.scope == "project" else [None]:
                     scope = (organization.organization_id, project.project_id if project else "")
                     slices += plan(
@@ -109,7 +111,7 @@ def listing_slices(
                         adjusted(request, stream, settings),
                         organization,
                         project,
-                        watermark=marks.get((stream.name, request.name, *scope)),
+                        watermark=None if again else marks.get((stream.name, request.name, *scope)),
                         as_of=as_of,
                         since=since,
                     )

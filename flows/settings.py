@@ -124,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     events: Events = Events()
     publish: Publish = Publish()
     drift: Drift = Drift()
+    full_audit: bool = False
     discover: list[Query] | None = None
 
     @property

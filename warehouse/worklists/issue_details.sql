@@ -1,4 +1,5 @@
 -- One row per listed issue whose own page was never read, or that changed since: its activity is asked for.
+-- A full audit asks for all of them, those that were read longest ago first.
 select
     i.organization_id,
     i.project_id,
@@ -8,7 +9,8 @@ left join issue_details as d using (organization_id, issue_id)
 where
     i._run_id = $run_id
     and (
-        d.issue_id is null
+        $everything
+        or d.issue_id is null
         or d.num_comments is distinct from i.num_comments
         or exists (
             from issue_history as h
@@ -18,4 +20,4 @@ where
                 and h.valid_from > d._loaded_at
         )
     )
-order by i.organization_id, i.project_id, i.last_seen desc, i.issue_id
+order by i.organization_id, date_trunc('day', d._loaded_at) nulls first, i.project_id, i.last_seen desc, i.issue_id

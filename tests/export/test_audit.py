@@ -1,0 +1,108 @@
+"""The audit of events: what is lost is found behind what Sentry forgot, by the night or by the week."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from extractors.sandbox import Sandbox, SandboxOptions
+from tests.export.conftest import query, run_export
+
+OPTIONS = SandboxOptions(
+    projects=1, issues=12, events=200, days=20, rate_limit=0, refused_projects=0, short_pages=False
+)
+ONLY = {"streams": {"only": ["events", "event_counts", "issues"]}, "events": {"detail": "summary"}}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(OPTIONS) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def exported(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("audit") / "home"
+    run_export(sandbox, home, **ONLY)
+    return home
+
+
+@pytest.fixture
+def home(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "home", symlinks=True))
+
+
+def swap_one(home: Path, sandbox: Sandbox, days_ago: int) -> tuple[str, datetime]:
+    """Takes one stored event away and puts one in that Sentry does not have: the count stays."""
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        newest = max(e["date_created"] for e in sandbox.truth("events") if e["listed"])
+        before = newest.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
+        event_id, day = connection.execute(
+            "select event_id, date_trunc('day', date_created) from events "
+            "where date_created < ? order by date_created desc limit 1",
+            [before + timedelta(days=1)],
+        ).fetchall()[0]
+        for table in ("events", "event_tags"):
+            change = f"update {table} set event_id = 'f' || event_id[2:] where event_id = ?"
+            connection.execute(change, [event_id])
+    return event_id, day
+
+
+def is_stored(home: Path, event_id: str) -> bool:
+    return query(home, f"select count(*) from events where event_id = '{event_id}'") == [(1,)]
+
+
+def status_of(home: Path, day: datetime) -> tuple[Any, ...]:
+    sql = "select expected, loaded, status from marts.completeness where table_name = 'events' and day = "
+    return query(home, f"{sql} '{day:%Y-%m-%d}'")[0]
+
+
+def test_an_exchange_within_the_overlap_is_healed_at_night(sandbox: Sandbox, home: Path) -> None:
+    event_id, _ = swap_one(home, sandbox, days_ago=1)
+    run_export(sandbox, home, **ONLY)
+    assert is_stored(home, event_id)
+
+
+def test_an_exchange_long_ago_is_healed_by_the_full_audit(sandbox: Sandbox, home: Path) -> None:
+    event_id, _ = swap_one(home, sandbox, days_ago=9)
+    run_export(sandbox, home, **ONLY)
+    assert not is_stored(home, event_id), "counts alone can not tell"
+    pages = sum("/issues/61" in r["path"] for r in sandbox.requests())
+    result = run_export(sandbox, home, full_audit=True, **ONLY)
+    assert is_stored(home, event_id)
+    assert result.status == "complete"
+    assert sum("/issues/61" in r["path"] for r in sandbox.requests()) - pages == 12, "all issues' own pages"
+
+
+def test_a_lost_event_can_not_hide_behind_one_that_sentry_forgot(sandbox: Sandbox, home: Path) -> None:
+    event_id, day = swap_one(home, sandbox, days_ago=9)
+    sandbox.lose("event", event_id=event_id)
+    try:
+        run_export(sandbox, home, full_audit=True, **ONLY)
+        expected, loaded, status = status_of(home, day)
+        assert (expected - loaded, status) == (1, "partial")
+        before = len(sandbox.requests())
+        run_export(sandbox, home, **ONLY)
+        assert status_of(home, day) == (expected, loaded, "partial"), "still short the night after"
+        asked = [r for r in sandbox.requests()[before:] if "/events/" in r["path"] and "project" in r["path"]]
+        assert not any(f"start={day:%Y-%m-%d}" in r["query"] for r in asked), "but not read again each night"
+    finally:
+        sandbox.app.world.losses.clear()
+        sandbox.app.world.events[event_id].lost = False
+        sandbox.app.world.settle()
+
+
+def test_a_day_that_lost_events_is_read_again(sandbox: Sandbox, home: Path) -> None:
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        old = "date_created < (select min(date_created) + interval 9 day from events)"
+        for table in ("event_tags", "events"):
+            connection.execute(f"delete from {table} where {old}")
+    run_export(sandbox, home, **ONLY)
+    listed = sum(e["listed"] for e in sandbox.truth("events"))
+    assert query(home, "select count(*) from events") == [(listed,)]

@@ -1,0 +1,84 @@
+-- One row per project and day that Sentry counted events of in this run: its count, and what stands against it.
+-- `loaded` are the events that this run listed, where it read the whole day again: events that Sentry lists no
+-- more can not hide there that others lack. Elsewhere they are the stored ones; or, where the last audit found
+-- the day short of the same count, what it found.
+with run as (
+    select as_of from meta.runs where run_id = $run_id
+),
+
+listings as (
+    select
+        organization_id,
+        project_id,
+        run_id,
+        coalesce(window_start, '-infinity'::timestamp) as starts,
+        window_end as ends,
+        finished_at
+    from meta.coverage
+    where stream = 'events' and request = '' and status = 'complete'
+),
+
+counted as (
+    select
+        c.organization_id,
+        c.project_id,
+        c.day,
+        c.event_count as expected,
+        c._loaded_at as counted_at,
+        bool_or(l.run_id = $run_id and l.starts <= c.day and l.ends >= least(c.day + interval 1 day, run.as_of))
+            as is_read_again,
+        max(l.finished_at) filter (l.starts <= c.day and l.ends >= c.day + interval 1 day) as read_at
+    from event_counts as c
+    cross join run
+    inner join listings as l using (organization_id, project_id)
+    where c._run_id = $run_id
+    group by all
+    having bool_or(l.run_id = $run_id)
+),
+
+stored as (
+    select
+        e.organization_id,
+        e.project_id,
+        date_trunc('day', e.date_created) as day,
+        -- Sentry no longer counts those of deleted issues, unless it still lists them
+        count(*) filter (i.deleted_at is null or e._run_id = $run_id) as stored,
+        count(*) filter (e._run_id = $run_id) as listed
+    from events as e
+    cross join run
+    left join issues as i using (organization_id, issue_id)
+    where e.date_created < run.as_of
+    group by all
+),
+
+audited as (
+    select
+        organization_id,
+        project_id,
+        window_start as day,
+        arg_max(expected, finished_at) as expected,
+        arg_max(loaded, finished_at) as loaded
+    from meta.coverage
+    where stream = 'events' and request = 'audit' and run_id <> $run_id
+    group by all
+)
+
+select
+    c.organization_id,
+    c.project_id,
+    c.day,
+    c.expected,
+    case
+        when c.is_read_again then coalesce(s.listed, 0)
+        when a.expected = c.expected and a.loaded < a.expected then a.loaded
+        else coalesce(s.stored, 0)
+    end as loaded,
+    coalesce(s.stored, 0) as stored,
+    c.is_read_again,
+    c.read_at,
+    c.counted_at,
+    a.expected as expected_before,
+    a.loaded as loaded_before
+from counted as c
+left join stored as s using (organization_id, project_id, day)
+left join audited as a using (organization_id, project_id, day)
