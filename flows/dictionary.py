@@ -47,7 +47,7 @@ SETTING_MEANINGS = {
     "threads": "Slices of one stream that are worked on at the same time: 20 reach 40 requests a second "
     "even when each takes half a second.",
     "retries": "How much one request may be repeated.",
-    "full_audit": "Whether exports read all that Sentry keeps of events, and all issues' own pages, again, as "
+    "full_audit": "Whether exports read all that Sentry keeps of events, and issues' own pages, again, as "
     "with `--full-audit`.",
     "details": "Most items that one run asks for one by one, for each such request.",
     "timeout": "Seconds of silence after which a request is given up.",
