@@ -47,27 +47,17 @@ class Archive:
 
         Raises OSError when the disk does not take it; no half file is left under the final name.
         """
-        import polars as pl
-
         first = pages[0]
         relative = Path(first.stream, first.run_id, f"{first.slice_id}-{number:04d}.parquet")
         target = self.folder / relative
         for folder in (self.folder, self.folder / first.stream, target.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        frame = pl.DataFrame([asdict(page) for page in pages], schema=_schema(), orient="row")
-        partial = target.with_suffix(".partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                frame.write_parquet(file, compression="zstd", compression_level=COMPRESSION_LEVEL)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.rename(target)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
+        _write_whole(target, pages)
         return str(relative)
+
+    def rewrite(self, relative: str, pages: Sequence[Page]) -> None:
+        """Puts other pages in a file's place, in one step. Raises OSError when the disk does not take it."""
+        _write_whole(self.folder / relative, pages)
 
     def read(self, relative: str) -> list[Page]:
         """The pages of a file. Raises OSError or polars' ComputeError when it can not be read."""
@@ -95,6 +85,24 @@ class Archive:
     def remove(self, relative: str) -> None:
         """Removes a file; missing is fine."""
         (self.folder / relative).unlink(missing_ok=True)
+
+
+def _write_whole(target: Path, pages: Sequence[Page]) -> None:
+    import polars as pl
+
+    frame = pl.DataFrame([asdict(page) for page in pages], schema=_schema(), orient="row")
+    partial = target.with_suffix(".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            frame.write_parquet(file, compression="zstd", compression_level=COMPRESSION_LEVEL)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
 
 
 def _schema() -> Any:

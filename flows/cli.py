@@ -313,6 +313,36 @@ def hash_command(
         print_lookup(found)
 
 
+@command("forget")
+@click.option("--user", required=True, metavar="VALUE", help='Whom: see above; "-" reads standard input.')
+@click.option("--dry-run", is_flag=True, help="Only look and tell; change nothing.")
+@JSON
+def forget_command(
+    context: click.Context, home: str | None, config: str | None, user: str, dry_run: bool, as_json: bool
+) -> None:
+    """Take a person out of the raw archive, the tables, the published files and all copies. There is no way
+    back.
+
+    VALUE is the person's e-mail address, IP address, user name, name or id, or the hash of one. Events whose
+    user it is stay, without all that was personal in them; other rows lose the value and what stands beside
+    it. What Sentry still has, the next export may read again: delete the person there first.
+
+    \b
+    Example:  sentry-warehouse forget --user ana@example.com --dry-run
+              sentry-warehouse forget --user ana@example.com
+    """
+    from dataclasses import asdict
+
+    from flows.forget import forget
+    from flows.report import print_forgotten, to_json
+
+    done = forget(settings_of(context, home, config), _person(user), dry_run=dry_run)
+    if as_json:
+        click.echo(to_json({**asdict(done), "found": done.found, "dry_run": dry_run}))
+    else:
+        print_forgotten(done, dry_run=dry_run)
+
+
 @command("publish")
 @click.option(
     "--compact",

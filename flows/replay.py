@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from extractors.archive import Archive, Page
-from extractors.stream import DiscoverQuery, Stream, all_streams
+from extractors.stream import DiscoverQuery, Request, Stream, all_streams
 from flows.loading import Loader
 from flows.settings import Settings, UsageError
 from transforms.records import Unreadable
@@ -40,12 +40,31 @@ class Replayed:
     rows: dict[str, int] = field(default_factory=dict)
 
 
+def _copy(store: Store, table: Table) -> None:
+    store.connection.execute(
+        f"insert into {table.full_name} by name select * from old.meta.{quote(table.name)}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a caller does along the way: `carry` copies a table of bookkeeping from the attached `old`,
+    `finish` is called with the new store and the old file before the new one takes its place."""
+
+    carry: Callable[[Store, Table], None] = _copy
+    finish: Callable[[Store, Path], None] = lambda new, old: None
+
+
+NO_HOOKS = Hooks()
+
+
 def replay(
     settings: Settings,
     *,
     streams: Sequence[str] = (),
     since: datetime | None = None,
     show: Callable[[int, int], None] = lambda done, total: None,
+    hooks: Hooks = NO_HOOKS,
 ) -> Replayed:
     """Rebuilds the tables of `streams` (all if none is named) from files loaded since `since` (all of them).
 
@@ -58,7 +77,7 @@ def replay(
     if unknown := sorted(set(streams) - set(known)):
         raise UsageError(f"There is no stream {unknown[0]!r}. There are: {', '.join(known)}.")
     with hold(settings.home_path):
-        replayed = _replay(settings, known, streams, since, show)
+        replayed = _replay(settings, known, streams, since, show, hooks)
     replayed.seconds = (datetime.now(UTC) - began).total_seconds()
     return replayed
 
@@ -69,11 +88,12 @@ def _replay(
     streams: Sequence[str],
     since: datetime | None,
     show: Callable[[int, int], None],
+    hooks: Hooks,
 ) -> Replayed:
     home = settings.home_path
     archive = Archive(home / "raw")
     old, new = home / "warehouse.duckdb", home / REBUILT
-    registered = _registered(old)
+    registered = registered_files(old)
     remove_rebuilt(home)
     if registered is not None:
         fold_log(old)
@@ -88,7 +108,7 @@ def _replay(
         if partly:
             _empty(store, [known[n] for n in streams or known], since)
         elif registered is not None:
-            _carry_over(store, old)
+            _carry_over(store, old, hooks.carry)
         for stream in known.values():
             for request in stream.requests:
                 for table in request.tables:
@@ -103,6 +123,7 @@ def _replay(
         if registered is None:
             _reconstruct(store, archive, files)
         replayed.rows = state.table_rows(store)
+        hooks.finish(store, old)
     _swap(old, new, damaged=registered is None)
     return replayed
 
@@ -117,9 +138,9 @@ def _check(old: Path, archive: Archive, *, partly: bool, readable: bool, found: 
         raise WarehouseError(f"There is no archive in {archive.folder}: nothing to rebuild from.")
 
 
-def _registered(old: Path) -> list[tuple[str, str, datetime]] | None:
+def registered_files(old: Path) -> list[tuple[str, str, datetime]] | None:
     """(file, stream, time) of every archive file the old warehouse has loaded, in that order; None when it
-    is missing or can not be read.
+    is missing or can not be read. Raises WarehouseBusy while somebody writes to it.
     """
     if not old.exists():
         return None
@@ -158,15 +179,13 @@ def _files(
     ]
 
 
-def _carry_over(store: Store, old: Path) -> None:
+def _carry_over(store: Store, old: Path, carry: Callable[[Store, Table], None]) -> None:
     remade = {t.name for t in REMADE}
     store.connection.execute(f"attach {literal(str(old))} as old (read_only)")
     for table in BOOKKEEPING:
         if table.name not in remade:
             store.connection.execute(f"delete from {table.full_name}")
-            store.connection.execute(
-                f"insert into {table.full_name} by name select * from old.meta.{quote(table.name)}"
-            )
+            carry(store, table)
     store.connection.execute("detach old")
 
 
@@ -209,14 +228,33 @@ def _load(loader: Loader, archive: Archive, file: str, replayed: Replayed) -> No
 
 def _learn(loader: Loader, page: Page) -> None:
     """Lets pages of a Discover query be read that the configuration may no longer name."""
-    stream = next((s for s in all_streams() if s.name == page.stream), None)
-    if stream is None or stream.configure is None:
-        return
+    stream = _stream_of(page)
+    if stream is not None and stream.configure is not None:
+        for request in _requests_of(stream, page):
+            loader.add(stream.name, request)
+
+
+def _stream_of(page: Page) -> Stream | None:
+    return next((s for s in all_streams() if s.name == page.stream), None)
+
+
+def _requests_of(stream: Stream, page: Page) -> tuple[Request, ...]:
+    """Requests that a page of the stream may belong to."""
+    if stream.configure is None:
+        return stream.requests
     fields = tuple(value for name, value in json.loads(page.parameters) if name == "field")
     sliced = page.window_start and (page.window_end - page.window_start).days <= 1
     query = DiscoverQuery(name=page.request, fields=fields, interval="1d" if sliced else None)
-    for request in stream.configure([query]):
-        loader.add(stream.name, request)
+    return stream.configure([query])
+
+
+def request_of(page: Page) -> tuple[Stream, Request] | None:
+    """The stream and the request that a page was asked by; None where there is no such any more."""
+    stream = _stream_of(page)
+    if stream is None:
+        return None
+    found = next((r for r in _requests_of(stream, page) if r.name == page.request), None)
+    return (stream, found) if found else None
 
 
 def _reconstruct(store: Store, archive: Archive, files: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flows.forget import Forgotten
     from flows.pipeline import Result
     from flows.replay import Replayed
     from flows.settings import Settings
@@ -117,6 +118,45 @@ def print_replay(replayed: Replayed) -> None:
     )
     for line in replayed.unreadable:
         console.print(f"Not readable: {line}", style="yellow", markup=False)
+
+
+def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
+    """What was found of a person, what was done, and what is left to do."""
+
+    def say(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, markup=False, soft_wrap=True)
+
+    console = _console()
+    if done.finished_earlier:
+        say("An earlier forget was cut off" + ("." if dry_run else ": it is finished now."))
+    if not done.found:
+        say(f"Nothing found in {done.files:,} archive files" + (" and the tables." if not dry_run else "."))
+    else:
+        records = ", ".join(f"{count:,} of {stream}" for stream, count in sorted(done.records.items()))
+        held = f"{done.files_changed:,} of {done.files:,} files held the person"
+        say(f"Archive: {held}; records: {records or 'none'}.")
+    if done.rows:
+        rows = ", ".join(f"{table} {count:,}" for table, count in sorted(done.rows.items()))
+        say(f"Tables:  {sum(done.rows.values()):,} rows changed: {rows}.")
+    if done.published:
+        say(f"Published anew: {done.published}; {done.generations_removed:,} older generations removed.")
+    if done.removed:
+        say(f"Removed: {', '.join(done.removed)}.")
+    if not done.telling:
+        say(
+            "The value is too short or too common to be looked for in free text: fields that hold users only."
+        )
+    if done.beside:
+        say(
+            f"The same records also named: {', '.join(done.beside)}. Forget these, too, if nobody else's.",
+            "yellow",
+        )
+    if done.not_ours:
+        say(f"Not looked at, as not ours: {', '.join(done.not_ours)}.", "yellow")
+    if dry_run:
+        say("Nothing was changed.")
+    elif done.found:
+        say("Sentry was not asked: delete the person there, too, or the next export may read them again.")
 
 
 def print_lookup(found: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ def hold(home: Path) -> Iterator[None]:
 
 def _lock(home: Path) -> int:
     try:
-        descriptor = os.open(home / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(home / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise

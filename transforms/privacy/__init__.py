@@ -32,14 +32,17 @@ Sources: facts §4.1, §4.2, §5 and §8 (19).
 from transforms.privacy.keyfile import KEY_FILE, KeyFileError, load_key
 from transforms.privacy.kinds import KINDS, KindError
 from transforms.privacy.page import Privacy
+from transforms.privacy.person import Forgetting, Person
 from transforms.privacy.policy import Action, Policy, PolicyError
 
 __all__ = [
     "KEY_FILE",
     "KINDS",
     "Action",
+    "Forgetting",
     "KeyFileError",
     "KindError",
+    "Person",
     "Policy",
     "PolicyError",
     "Privacy",

@@ -1,0 +1,256 @@
+"""Takes one person out of everything on disk: archive, tables, published files, copies."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from extractors.archive import Archive, Page
+from flows.policy import policy_of
+from flows.replay import Hooks, registered_files, replay, request_of
+from flows.settings import Settings, UsageError
+from transforms.privacy import KEY_FILE, Forgetting, Person, Privacy, load_key
+from transforms.records import Unreadable
+from warehouse.lock import FILE as LOCK_FILE
+from warehouse.lock import hold
+from warehouse.publish import GENERATIONS, LINK, publish
+from warehouse.schema import Table, literal, quote
+from warehouse.store import Store, WarehouseError
+
+UNFINISHED = ".forgetting"
+"""Stands in the home while a person is being forgotten: the next `forget` finishes what was cut off."""
+
+OURS = {"warehouse.duckdb", "raw", GENERATIONS, LINK, KEY_FILE, LOCK_FILE, UNFINISHED, "tmp"}
+COPIES = ("warehouse.*.duckdb", "warehouse.*.duckdb.wal", "warehouse.duckdb.wal")
+"""Files that an earlier replay or a damage left behind."""
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """What was found and done. `records` counts by stream what stood in the archive, once for each time it
+    was read; `rows` counts rows of tables that changed. `beside` are other values by which the same records
+    named their user. `not_ours` are files in the home that nothing was done with."""
+
+    telling: bool = True
+    files: int = 0
+    files_changed: int = 0
+    records: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    generations_removed: int = 0
+    published: str | None = None
+    beside: list[str] = field(default_factory=list)
+    not_ours: list[str] = field(default_factory=list)
+    finished_earlier: bool = False
+
+    @property
+    def found(self) -> bool:
+        """Whether there was anything to forget."""
+        return bool(self.files_changed or self.rows)
+
+
+def forget(settings: Settings, value: str, *, dry_run: bool = False) -> Forgotten:
+    """Takes the person whom the value names (e-mail, IP address, user name, name, id, or a hash of one) out
+    of the home: rewrites archive files that hold them, rebuilds the tables from the archive in a new file,
+    publishes that, and removes older generations and copies.
+
+    Killed at any moment and run again, it finishes. With `dry_run` it only looks.
+    Raises UsageError without a key, WarehouseBusy while something else writes, WarehouseError where an
+    archive file can not be read (nothing is changed then) or something is left.
+    """
+    home = settings.home_path
+    if not (home / "raw").is_dir() and not (home / "warehouse.duckdb").exists():
+        raise WarehouseError(f"There is no warehouse in {home}: name its folder with --home.")
+    key = _key(settings)
+    person = Person(value, Privacy(policy_of(settings), key).hash)
+    with hold(home):
+        return _Work(settings, person, Forgetting(person, key)).run(dry_run=dry_run)
+
+
+def _key(settings: Settings) -> bytes:
+    if not settings.privacy_key and not (settings.home_path / KEY_FILE).exists():
+        raise UsageError(
+            f"There is no {settings.home_path / KEY_FILE}: without the key nobody can be found. "
+            "Set SENTRY_WAREHOUSE_PRIVACY_KEY, or name the folder with --home."
+        )
+    return load_key(settings.home_path, settings.privacy_key or None)
+
+
+def _comparable(store: Store) -> Iterator[tuple[str, list[str]]]:
+    """Tables that are in both files, with the columns that are of the same type in both."""
+    rows = store.rows(
+        "select table_name, list(column_name order by column_index) from duckdb_columns() as new where "
+        "database_name = current_database() and schema_name = 'main' and exists (select 1 from "
+        "duckdb_columns() as old where old.database_name = 'before_it' and old.schema_name = 'main' and "
+        "old.table_name = new.table_name and old.column_name = new.column_name and "
+        "old.data_type = new.data_type) group by all order by all"
+    )
+    yield from ((name, columns) for name, columns in rows)
+
+
+class _Work:
+    def __init__(self, settings: Settings, person: Person, forgetting: Forgetting) -> None:
+        self.settings = settings
+        self.home = settings.home_path
+        self.archive = Archive(self.home / "raw")
+        self.person = person
+        self.forgetting = forgetting
+        self.report = Forgotten(telling=person.telling)
+        self.registered: list[tuple[str, str, datetime]] = []
+
+    def run(self, *, dry_run: bool) -> Forgotten:
+        self.registered = registered_files(self.home / "warehouse.duckdb") or []
+        unfinished = self.home / UNFINISHED
+        self.report.finished_earlier = unfinished.exists()
+        held = self._look()
+        self.report.beside = list(self.forgetting.beside)
+        self.report.not_ours = sorted(self._strangers())
+        if dry_run:
+            return self.report
+        if not held and not self.report.finished_earlier and not self._left(self.home / "warehouse.duckdb"):
+            return self.report
+        unfinished.touch(mode=0o600)
+        for file in held:
+            pages, _ = self._without(self.archive.read(file))
+            self.archive.rewrite(file, pages)
+        self._rebuild()
+        kept = self.settings.publish
+        before = self._generations()
+        self.report.published = str(publish(self.home, keep=1, group_readable=kept.group_readable))
+        self.report.generations_removed = len(before - self._generations())
+        self._remove_copies()
+        unfinished.unlink()
+        return self.report
+
+    def _look(self) -> list[str]:
+        """Archive files that hold the person."""
+        held: list[str] = []
+        files = list(self.archive.files())
+        unreadable = [f"{file} (missing)" for file, *_ in self.registered if file not in set(files)]
+        for file in files:
+            self.report.files += 1
+            try:
+                pages = self.archive.read(file)
+            except Exception as error:  # noqa: BLE001  # polars names its errors anew with each version
+                unreadable.append(f"{file} ({str(error).splitlines()[0][:200]})")
+                continue
+            counts = self._without(pages)[1]
+            if counts is not None:
+                held.append(file)
+                for stream, count in counts.items():
+                    self.report.records[stream] = self.report.records.get(stream, 0) + count
+        if unreadable:
+            raise WarehouseError(
+                f"Nothing was changed: of the archive in {self.archive.folder} can not be read "
+                f"{', '.join(unreadable[:5])}. Tables are rebuilt from it, so put these files back from a "
+                "backup; or remove them and run `sentry-warehouse replay` (the rows they held are lost then)."
+            )
+        self.report.files_changed = len(held)
+        return held
+
+    def _without(self, pages: Sequence[Page]) -> tuple[list[Page], dict[str, int] | None]:
+        """Pages without the person, and the records changed by stream; None where nothing was."""
+        made: list[Page] = []
+        counts: dict[str, int] = {}
+        changed = False
+        for page in pages:
+            asked_by = request_of(page)
+            personal = (*asked_by[0].personal, *asked_by[1].personal) if asked_by else ()
+            rows = asked_by is not None and asked_by[1].shape == "discover"
+            try:
+                body, count = self.forgetting.page(page.stream, page.body, personal, rows=rows)
+            except Unreadable:
+                struck = self.person.strike(page.body.decode("utf-8", "surrogateescape"))
+                body, count = struck.encode("utf-8", "surrogateescape"), 1
+            strike = self.person.strike  # a configured query may name the person
+            one = replace(page, body=body, path=strike(page.path), parameters=strike(page.parameters))
+            changed = changed or one != page
+            if count:
+                counts[page.stream] = counts.get(page.stream, 0) + count
+            made.append(one)
+        return made, counts if changed else None
+
+    def _rebuild(self) -> None:
+        replay(self.settings, hooks=Hooks(self._carry, self._finish))
+
+    def _carry(self, store: Store, table: Table) -> None:
+        """Carries a bookkeeping table over from the attached old file, its texts without the person."""
+        forms = [*self.person.hashes, *self.person.spellings]
+        texts = ", ".join(quote(c.name) for c in table.all_columns if c.type in ("VARCHAR", "JSON"))
+        holds = " or ".join(f"contains(lower(concat_ws(' ', {texts})), lower({literal(f)}))" for f in forms)
+        source = f"old.meta.{quote(table.name)}"
+        store.connection.execute(
+            f"insert into {table.full_name} by name select * from {source} where not ({holds})"
+        )
+        names = table.names
+        for row in store.rows(f"select {', '.join(map(quote, names))} from {source} where {holds}"):
+            struck = [self.person.strike(v) if isinstance(v, str) else v for v in row]
+            store.put(table, [dict(zip(names, struck, strict=True))])
+
+    def _finish(self, store: Store, old: Path) -> None:
+        """Sees that nothing is left and counts what changed, before the new file takes over."""
+        left = self._left_in(store)
+        if left:
+            raise WarehouseError(
+                f"The person is still named in {', '.join(left)}: please report this. The tables stay as "
+                "they were; the archive is done."
+            )
+        if not old.exists():
+            return
+        store.connection.execute(f"attach {literal(str(old))} as before_it (read_only)")
+        try:
+            for name, columns in _comparable(store):
+                row = f"hash({', '.join(map(quote, columns))})"
+                changed = store.rows(
+                    f"select count(*) from (select {row} from before_it.main.{quote(name)} "
+                    f"except all select {row} from main.{quote(name)})"
+                )[0][0]
+                if changed:
+                    self.report.rows[name] = changed
+        finally:
+            store.connection.execute("detach before_it")
+
+    def _left(self, file: Path) -> list[str]:
+        if not file.exists():
+            return []
+        with Store(file, memory_limit=self.settings.memory) as store:
+            return self._left_in(store)
+
+    def _left_in(self, store: Store) -> list[str]:
+        """Columns that still hold the person, as far as they can be told by the value alone."""
+        forms = [*self.person.hashes, *(self.person.spellings if self.person.telling else ())]
+        found = []
+        for schema, table, column in store.rows(
+            "select schema_name, table_name, column_name from duckdb_columns() where "
+            "database_name = current_database() and schema_name in ('main', 'meta') "
+            "and data_type in ('VARCHAR', 'JSON') order by all"
+        ):
+            texts = " or ".join(f"contains(lower({quote(column)}), lower({literal(f)}))" for f in forms)
+            full = f"{quote(schema)}.{quote(table)}"
+            held = store.rows(f"select distinct {quote(column)}::varchar from {full} where {texts}")
+            if any(self.person.strike(text) != text for (text,) in held):
+                found.append(f"{schema}.{table}.{column}")
+        return found
+
+    def _generations(self) -> set[str]:
+        folder = self.home / GENERATIONS
+        return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+
+    def _remove_copies(self) -> None:
+        for pattern in COPIES:
+            for file in sorted(self.home.glob(pattern)):
+                if file.name != "warehouse.duckdb":
+                    file.unlink()
+                    self.report.removed.append(file.name)
+        for file in sorted((self.home / "raw").glob("*/*/*.partial")):
+            file.unlink()
+            self.report.removed.append(str(file.relative_to(self.home)))
+        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+
+    def _strangers(self) -> Iterator[str]:
+        """Files in the home that we know nothing of."""
+        copies = {p.name for pattern in COPIES for p in self.home.glob(pattern)}
+        yield from (p.name for p in self.home.iterdir() if p.name not in OURS and p.name not in copies)
