@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -50,6 +51,7 @@ class Archive:
         first = pages[0]
         relative = Path(first.stream, first.run_id, f"{first.slice_id}-{number:04d}.parquet")
         target = self.folder / relative
+        self._refuse_links(relative)
         for folder in (self.folder, self.folder / first.stream, target.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_whole(target, pages)
@@ -57,22 +59,34 @@ class Archive:
 
     def rewrite(self, relative: str, pages: Sequence[Page]) -> None:
         """Puts other pages in a file's place, in one step. Raises OSError when the disk does not take it."""
+        self._refuse_links(relative)
         _write_whole(self.folder / relative, pages)
 
     def read(self, relative: str) -> list[Page]:
         """The pages of a file. Raises OSError or polars' ComputeError when it can not be read."""
         import polars as pl
 
+        self._refuse_links(relative)
         frame = pl.read_parquet(self.folder / relative, glob=False)
         return [Page(**row) for row in frame.iter_rows(named=True)]
 
     def files(self) -> Iterator[str]:
         """Paths of all whole files below the folder, sorted."""
+        self._refuse_links("")
         found = (p.relative_to(self.folder) for p in self.folder.glob("*/*/*.parquet"))
         yield from sorted(map(str, found))
 
+    def _refuse_links(self, relative: str | Path) -> None:
+        """Raises OSError where the way to a file leads through a link, or the file is one."""
+        path = self.folder
+        for part in ("", *Path(relative).parts):
+            path = path / part
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "is a link, and links in the archive are not followed", str(path))
+
     def remove_strays(self, run_id: str, committed: Container[str]) -> list[str]:
         """Removes what a run that was cut off wrote and did not commit, half files too; returns the paths."""
+        self._refuse_links("")
         strays = [
             path
             for path in self.folder.glob(f"*/{escape(run_id)}/*")

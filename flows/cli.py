@@ -194,6 +194,7 @@ def check_command(context: click.Context, home: str | None, config: str | None, 
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse check
     """
+    from flows.answers import visible
     from flows.check import Finding, check
 
     colors = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
@@ -201,7 +202,7 @@ def check_command(context: click.Context, home: str | None, config: str | None, 
     def show(finding: Finding) -> None:
         mark, color = colors[finding.state]
         fix = f" → {finding.fix}" if finding.fix else ""
-        click.echo(f"{click.style(mark, fg=color)} {finding.subject}: {finding.says}{fix}")
+        click.echo(f"{click.style(mark, fg=color)} " + visible(f"{finding.subject}: {finding.says}{fix}"))
 
     settings = settings_of(context, home, config)
     found = check(settings) if as_json else check(settings, show)
@@ -536,7 +537,9 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from flows.answers import safe_text
+
+    click.echo(safe_text(text), err=True)
 
 
 def _explain(error: Exception) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,16 +15,17 @@ from flows.replay import Hooks, registered_files, replay, request_of
 from flows.settings import Settings, UsageError
 from transforms.privacy import KEY_FILE, Forgetting, Person, Privacy, load_key
 from transforms.records import Unreadable
+from warehouse.generations import FOLDER, LINK
 from warehouse.lock import FILE as LOCK_FILE
 from warehouse.lock import hold
-from warehouse.publish import GENERATIONS, LINK, publish
+from warehouse.publish import publish
 from warehouse.schema import Table, literal, quote
 from warehouse.store import Store, WarehouseError
 
 UNFINISHED = ".forgetting"
 """Stands in the home while a person is being forgotten: the next `forget` finishes what was cut off."""
 
-OURS = {"warehouse.duckdb", "raw", GENERATIONS, LINK, KEY_FILE, LOCK_FILE, UNFINISHED, "tmp"}
+OURS = {"warehouse.duckdb", "raw", FOLDER, LINK, KEY_FILE, LOCK_FILE, UNFINISHED, "tmp"}
 COPIES = ("warehouse.*.duckdb", "warehouse.*.duckdb.wal", "warehouse.duckdb.wal")
 """Files that an earlier replay or a damage left behind."""
 
@@ -112,7 +114,7 @@ class _Work:
             return self.report
         if not held and not self.report.finished_earlier and not self._left(self.home / "warehouse.duckdb"):
             return self.report
-        unfinished.touch(mode=0o600)
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
         for file in held:
             pages, _ = self._without(self.archive.read(file))
             self.archive.rewrite(file, pages)
@@ -236,7 +238,7 @@ class _Work:
         return found
 
     def _generations(self) -> set[str]:
-        folder = self.home / GENERATIONS
+        folder = self.home / FOLDER
         return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
 
     def _remove_copies(self) -> None:

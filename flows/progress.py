@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from extractors.plan import Slice
+from flows.answers import visible
 
 LINE_SECONDS = 10.0
 """In a log, one line a stream at most so often."""
@@ -102,7 +103,7 @@ class Lines(Progress):
         print(line, file=sys.stderr, flush=True)  # noqa: T201  # this is the log's line
 
     def trouble(self, slice_: Slice, status: str, reason: str) -> None:
-        print(f"{slice_.title}: {status}: {reason}", file=sys.stderr, flush=True)  # noqa: T201
+        print(visible(f"{slice_.title}: {status}: {reason}"), file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Bars(Progress):
@@ -156,7 +157,9 @@ class Bars(Progress):
         )
 
     def trouble(self, slice_: Slice, status: str, reason: str) -> None:
-        self._bars.console.print(f"{slice_.title}: {status}: {reason}", markup=False, highlight=False)
+        self._bars.console.print(
+            visible(f"{slice_.title}: {status}: {reason}"), markup=False, highlight=False
+        )
 
 
 def make_progress() -> Progress:

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.answers import visible
+
 if TYPE_CHECKING:
     from flows.forget import Forgotten
     from flows.pipeline import Result
@@ -90,7 +92,7 @@ def print_summary(result: Result, settings: Settings) -> None:
             f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green"
         )
     for warning in result.warnings:
-        console.print(f"Worth a look: {warning}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"Worth a look: {visible(warning)}", style="yellow", markup=False, soft_wrap=True)
     home = settings.home_path
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
@@ -117,14 +119,14 @@ def print_replay(replayed: Replayed) -> None:
         f"in {replayed.seconds:,.1f} s ({speed:,.1f} MB/s); {sum(replayed.rows.values()):,} rows."
     )
     for line in replayed.unreadable:
-        console.print(f"Not readable: {line}", style="yellow", markup=False)
+        console.print(f"Not readable: {visible(line)}", style="yellow", markup=False)
 
 
 def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
     """What was found of a person, what was done, and what is left to do."""
 
     def say(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)
+        console.print(visible(text), style=style, markup=False, soft_wrap=True)
 
     console = _console()
     if done.finished_earlier:
@@ -189,7 +191,7 @@ def troubles(incomplete: Sequence[dict[str, Any]]) -> list[str]:
     for (organization_id, project_id, status), slices in scopes.items():
         scope = f"project {project_id}" if project_id else f"organization {organization_id}"
         streams = ", ".join(dict.fromkeys(f"{s['stream']} {s['request'] or ''}".strip() for s in slices))
-        lines.append(f"{scope}: {status} ({streams}). {slices[0]['reason'] or ''}".strip())
+        lines.append(visible(f"{scope}: {status} ({streams}). {slices[0]['reason'] or ''}".strip()))
     if len(lines) > MOST_TROUBLES:
         lines[MOST_TROUBLES:] = [f"… and {len(lines) - MOST_TROUBLES} more: sentry-warehouse status --json"]
     return lines
@@ -197,6 +199,7 @@ def troubles(incomplete: Sequence[dict[str, Any]]) -> list[str]:
 
 def print_status(found: dict[str, Any]) -> None:
     """The status screen; green only where it is proven."""
+    from rich.markup import escape
     from rich.table import Table as Grid
 
     console = _console()
@@ -222,7 +225,7 @@ def print_status(found: dict[str, Any]) -> None:
         whole = row["whole"] == row["slices"]
         share = f"{row['whole']}/{row['slices']} slices"
         tables.add_row(
-            row["table"],
+            escape(visible(row["table"])),
             f"[{'green' if whole else 'yellow'}]{share}[/]",
             _minute(row["checked_at"]),
             "" if row["expected"] is None else f"{row['expected']:,}",
@@ -245,7 +248,7 @@ def print_status(found: dict[str, Any]) -> None:
         if rows:
             console.print(f"\n{title}", style="bold")
             for row in rows[:MOST_TROUBLES]:
-                console.print("  " + line.format(**row), markup=False)
+                console.print("  " + visible(line.format(**row)), markup=False)
             if len(rows) > MOST_TROUBLES:
                 console.print(f"  … and {len(rows) - MOST_TROUBLES} more (--json lists all)")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -56,6 +57,10 @@ MOST_FAILING = 3
 
 OF_ONE_ORGANIZATION = ("sso", "2fa", "seat", "email")
 """Reasons for a 401 that an organization has, not the token: others that it sees go on."""
+
+FRUITLESS_CUTS = 200
+"""Windows of one listing that are cut in a row while no smaller one succeeds. 90 days are then pieces of
+less than a day; a server that calls each second too much would be asked millions of times."""
 
 OUTSIDE_RETENTION = "more recent date range"
 """Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
@@ -171,6 +176,7 @@ class Run:
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
     _choosing: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
     _held: dict[str, int] = field(default_factory=dict)
+    _cuts: Counter[tuple[str, ...]] = field(default_factory=Counter)
     loader: Loader = field(init=False)
     fields: FieldWatch = field(default_factory=FieldWatch)
 
@@ -243,12 +249,16 @@ class Run:
         return any(error.reason in OF_ONE_ORGANIZATION or other is not client for other in others)
 
     def _cut(self, slice_: Slice, progress: Progress, status: str, reason: str) -> None:
-        progress.children = split(slice_, self.request(slice_))
+        self._cuts[_listing(slice_)] += 1
+        hopeless = self._cuts[_listing(slice_)] > FRUITLESS_CUTS
+        progress.children = [] if hopeless else split(slice_, self.request(slice_))
         if not progress.children:
             progress.status, progress.reason = status, reason
 
     def _close(self, slice_: Slice, progress: Progress) -> None:
         """Writes the slice's end inside the caller's transaction."""
+        if not progress.children and progress.status == "complete":
+            self._cuts.pop(_listing(slice_), None)
         coverage = {
             "slice_id": slice_.slice_id,
             "stream": slice_.stream,
@@ -521,6 +531,10 @@ def count_records(body: bytes, envelope: str) -> int:
         return len(msgspec.json.decode(body, type=list[msgspec.Raw]))
     except (msgspec.DecodeError, RecursionError):
         return -1
+
+
+def _listing(slice_: Slice) -> tuple[str, ...]:
+    return slice_.stream, slice_.request, slice_.organization_id, slice_.project_id
 
 
 def plan_row(slice_: Slice) -> dict[str, Any]:

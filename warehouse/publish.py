@@ -35,6 +35,7 @@ from warehouse.store import (
     WarehouseError,
     attach_warehouse,
     make_private_folder,
+    refuse_links,
 )
 
 DATABASE = "sentry.duckdb"
@@ -70,6 +71,7 @@ def publish(
     if not source.exists():
         raise WarehouseError(f"{source} does not exist: run `sentry-warehouse export` first.")
     folder_mode, file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)
+    refuse_links(source, home / FOLDER)
     make_private_folder(home)
     if group_readable:
         home.chmod(home.stat().st_mode | 0o010)  # passed through on the way to `published`, never listed

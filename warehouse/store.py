@@ -235,7 +235,18 @@ def _shape(table: Table) -> str:
     return literal(json.dumps([types]))
 
 
+def refuse_links(*paths: Path) -> None:
+    """Raises HomeUnusable for a path that is a link: it would lead what we write to somewhere else."""
+    for path in paths:
+        if path.is_symlink():
+            raise HomeUnusable(
+                f"{path} is a link, and links in the folder are not followed: remove it. "
+                "To keep everything on another disk, name a folder there with --home."
+            )
+
+
 def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    refuse_links(path, path.with_name(path.name + ".wal"), path.parent / "tmp")
     fresh = not path.exists()
     if fresh:
         make_private_folder(path.parent)

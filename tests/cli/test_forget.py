@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import COMMAND, KEY, Outcome, clean_environment, run_command
-from warehouse.lock import hold
+from tests.locks import held_by_another
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_nobody_there(folder: Path) -> None:
 
 
 def test_while_an_export_runs(folder: Path) -> None:
-    with hold(folder / "sentry-data"):
+    with held_by_another(folder / "sentry-data"):
         ask(folder, "--user", "ana@shop.test").says_only(2, "in use", "wait")
 
 
