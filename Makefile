@@ -29,11 +29,12 @@ test: setup ## the tests of a build
 test-all: setup ## the slow ones too: a browser, a Prefect server, sixty nights, many kills
 	$(TEST)
 
-check: setup ## format, lint, types, import rules, generated pages
+check: setup ## format, lint, types, import rules, locked dependencies, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python requirements/audit.py
 	$(BIN)/python -m flows.dictionary --check
 
 bench: setup ## measure ratios on this machine, write bench/results.md
