@@ -56,6 +56,10 @@ LONGEST_RETENTION = timedelta(days=400)
 State = Literal["good", "warning", "bad"]
 
 
+MORE_THAN_READ = (":write", ":admin", ":invite")
+"""Ends of Sentry's scopes that let a token change something (facts §7)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line. `code` is the exit code that an export would come to by it."""
@@ -132,6 +136,7 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
             return
         for organization in organizations:
             _tell_region(organization, clients.of(organization.organization_id), settings, found)
+            _tell_rights(organization, clients.of(organization.organization_id), found)
         chosen = _check_projects(listed, settings, found)
         if chosen is None:
             return
@@ -179,6 +184,23 @@ def _check_server(name: str, client: Client, settings: Settings, found: Findings
     else:
         found.good(subject, kind or "known to Sentry; without a prefix, as tokens were until 2024")
     return date or datetime.now(UTC)
+
+
+def _tell_rights(organization: Organization, client: Client, found: Findings) -> None:
+    """A hint where the organization's own page says that the token may more than read."""
+    path = f"/organizations/{organization.slug}/"
+    try:
+        answer = client.get(path, (("detailed", "0"),), region=organization.region or None, retries=2)
+        access = msgspec.json.decode(answer.body, type=_Rights).access
+    except (SentryError, msgspec.DecodeError):
+        return  # some tokens may not see the page; an export does not need it
+    more = sorted(scope for scope in access if scope.endswith(MORE_THAN_READ))
+    if more:
+        found.warn(
+            f"rights in {organization.slug}",
+            f"the token may more than read: {', '.join(more)}",
+            "Nothing but reading is needed: take these scopes from it, in case it gets lost.",
+        )
 
 
 def _tell_region(organization: Organization, client: Client, settings: Settings, found: Findings) -> None:
@@ -402,6 +424,10 @@ def _oldest(end: datetime, dataset: str, query: str) -> Parameters:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+class _Rights(msgspec.Struct):
+    access: list[str] = []
 
 
 class _Row(msgspec.Struct):

@@ -252,6 +252,8 @@ class Run:
         self._cuts[_listing(slice_)] += 1
         hopeless = self._cuts[_listing(slice_)] > FRUITLESS_CUTS
         progress.children = [] if hopeless else split(slice_, self.request(slice_))
+        if hopeless:
+            reason += " Smaller windows did not help."
         if not progress.children:
             progress.status, progress.reason = status, reason
 

@@ -173,3 +173,19 @@ def test_nothing_but_get_and_the_token_is_never_shown(check_it: Check, sentry: S
     found = check_it()
     assert all(sentry.token not in f.says + f.fix for f in found.all)
     assert {r["method"] for r in sentry.requests()} == {"GET"}
+
+
+def test_a_token_that_may_more_than_read_gets_a_hint(check_it: Check, sentry: Sandbox) -> None:
+    def grant(path: str, body: bytes) -> bytes:
+        if not path.startswith("/api/0/organizations/acme/?detailed=0"):
+            return body
+        return json.dumps(
+            {**json.loads(body), "access": ["event:read", "event:admin", "project:write"]}
+        ).encode()
+
+    with proxy(sentry.url, change=grant) as url:
+        found = check_it(url=url, organizations=["acme"])
+    hint = of(found, "rights in acme")
+    assert (hint.state, found.exit_code) == ("warning", 0)
+    assert "event:admin, project:write" in hint.says
+    assert not [f for f in check_it(organizations=["acme"]).all if f.subject.startswith("rights")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from extractors.archive import Archive
-from tests.export.test_hostile import NOW
+from extractors.stream import all_streams
+from warehouse.load import fit_table
 from warehouse.publish import publish
 from warehouse.store import HomeUnusable, Store
 
@@ -39,11 +41,9 @@ def test_the_writers_file(tmp_path: Path, elsewhere: Path, name: str, there: boo
 
 
 def page() -> object:
-    from datetime import datetime
-
     from extractors.archive import Page
 
-    time = datetime.fromisoformat(NOW).replace(tzinfo=None)
+    time = datetime(2026, 8, 1)
     return Page(
         **{"run_id": "r", "slice_id": "s", "stream": "events", "request": "", "organization_id": "1"},
         **{"project_id": "", "window_start": None, "window_end": time, "interval_seconds": None},
@@ -75,7 +75,11 @@ def test_an_archive_file_that_is_a_link_is_not_read(tmp_path: Path) -> None:
 
 def test_what_is_published(tmp_path: Path, elsewhere: Path) -> None:
     home = tmp_path / "home"
-    Store(home / "warehouse.duckdb").close()
+    with Store(home / "warehouse.duckdb") as store:
+        for stream in all_streams():
+            for request in stream.requests:
+                for table in request.tables:
+                    fit_table(store, table)
     (home / "generations").symlink_to(elsewhere)
     with pytest.raises(HomeUnusable, match="is a link"):
         publish(home)
