@@ -122,7 +122,11 @@ class _Work:
         kept = self.settings.publish
         before = self._generations()
         self.report.published = str(publish(self.home, keep=1, group_readable=kept.group_readable))
-        self.report.generations_removed = len(before - self._generations())
+        for left in self._generations() & before:
+            shutil.rmtree(
+                self.home / FOLDER / left
+            )  # what publishing could not remove is no small matter here
+        self.report.generations_removed = len(before)
         self._remove_copies()
         unfinished.unlink()
         return self.report
@@ -239,7 +243,7 @@ class _Work:
 
     def _generations(self) -> set[str]:
         folder = self.home / FOLDER
-        return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+        return {p.name for p in folder.glob("[!.]*")} if folder.is_dir() else set()
 
     def _remove_copies(self) -> None:
         for pattern in COPIES:
