@@ -1,4 +1,4 @@
-"""The charts' questions for the tools people have: plain SQL files and a Grafana dashboard, from one source.
+"""The charts' questions for the tools people have, from one source: plain SQL, Metabase, Grafana, Superset.
 
 `make docs` writes them; `make check` fails when they are not current.
 """
@@ -33,12 +33,27 @@ GRAFANA = {
     "release": "nullif('${release:raw}', '')",
     "organization": "null::varchar",
 }
+METABASE_START = "coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 from meta.runs))"
+METABASE_END = "coalesce([[{{end}}::date, ]] (select max(as_of)::date - 1 from meta.runs))"
+METABASE = {
+    "start": METABASE_START,
+    "end": METABASE_END,
+    "previous_start": f"({METABASE_START} - ({METABASE_END} - {METABASE_START} + 1)::int)",
+    "previous_end": f"({METABASE_START} - 1)",
+    "project": "coalesce([[{{project}}, ]] null::varchar)",
+    "environment": "coalesce([[{{environment}}, ]] null::varchar)",
+    "release": "coalesce([[{{release}}, ]] null::varchar)",
+    "organization": "null::varchar",
+}
+"""Metabase leaves out what stands in [[ ]] while its variable has no value."""
+
 SOURCE = {"type": "motherduck-duckdb-datasource", "uid": "sentry-warehouse"}
 
 
 def generated(types: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Path below `dashboards/` and text of each generated file; `types` are the DuckDB types of the marts."""
     files = {f"sql/{chart.name}.sql": plain_sql(chart) for chart in _shown()}
+    files |= {f"metabase/{chart.name}.sql": metabase_sql(chart) for chart in _shown()}
     files["grafana/sentry-warehouse.json"] = json.dumps(grafana_dashboard(), indent=1) + "\n"
     files |= superset_files(types)
     return files
@@ -58,6 +73,11 @@ def plain_sql(chart: Chart) -> str:
         sql = sql.replace(f"${name}", "null")
     sql = _put(sql, PLAIN)
     return f"-- {chart.title}: {chart.question}\n-- {chart.definition}\n{sql}\n"
+
+
+def metabase_sql(chart: Chart) -> str:
+    """A chart's SQL as a native question of Metabase: the filters are its variables, all of them optional."""
+    return f"-- {chart.title}: {chart.question}\n-- {chart.definition}\n{_put(chart.query.sql, METABASE)}\n"
 
 
 def grafana_dashboard() -> dict[str, Any]:
@@ -155,7 +175,7 @@ def stale_files(types: Mapping[str, Mapping[str, str]], folder: Path = FOLDER) -
     wanted = generated(types)
     there = {
         str(path.relative_to(folder))
-        for pattern in ("sql/*.sql", "superset/**/*.yaml", "metabase/**/*.yaml")
+        for pattern in ("sql/*.sql", "metabase/*.sql", "superset/**/*.yaml")
         for path in folder.glob(pattern)
     }
     stale = [

@@ -1,0 +1,33 @@
+-- Completeness by table and day: Which days are proven complete?
+-- The worst state among the projects of a table on a UTC day. Complete: every slice came in whole and, where Sentry can be asked for a count, nothing is missing.
+with
+chosen as (
+    select
+        completeness.table_name,
+        completeness.day,
+        completeness.status,
+        list_position(
+            ['complete', 'sampled', 'partial', 'capped', 'gone', 'forbidden', 'failed'], completeness.status
+        ) as badness,
+        completeness.expected,
+        completeness.loaded
+    from marts.completeness as completeness
+    left join marts.project_names as project_names
+        on completeness.organization_id = project_names.organization_id
+        and completeness.project_id = project_names.project_id
+    where completeness.day between coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 from meta.runs)) and coalesce([[{{end}}::date, ]] (select max(as_of)::date - 1 from meta.runs))
+        and (null::varchar is null or completeness.organization_id = null::varchar)
+        and (coalesce([[{{project}}, ]] null::varchar) is null or completeness.project_id = '' or project_names.project_slug = coalesce([[{{project}}, ]] null::varchar))
+)
+
+select
+    table_name,
+    day,
+    arg_max(status, coalesce(badness, 7)) as status,
+    count(*) filter (where status = 'complete') as complete_scopes,
+    count(*) as scopes,
+    sum(expected)::bigint as expected,
+    sum(loaded) filter (where expected is not null)::bigint as loaded
+from chosen
+group by all
+order by table_name, day

@@ -1,0 +1,40 @@
+-- Release health: Which release is healthy?
+-- Sessions of the chosen days by project and release, newest release first. New issues: those of the project first seen in the 72 hours after the release. Crash-free users are user-days.
+with
+chosen as (
+    select
+        organization_id,
+        project_id,
+        project_slug,
+        release,
+        sum(session_count)::bigint as sessions,
+        sum(crashed_session_count)::bigint as crashed,
+        sum(daily_user_count) filter (where daily_crashed_user_count is not null) as user_days,
+        sum(daily_crashed_user_count) as crashed_user_days
+    from marts.release_health
+    where day between coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 from meta.runs)) and coalesce([[{{end}}::date, ]] (select max(as_of)::date - 1 from meta.runs))
+        and release <> ''
+        and (null::varchar is null or organization_id = null::varchar)
+        and (coalesce([[{{project}}, ]] null::varchar) is null or project_slug = coalesce([[{{project}}, ]] null::varchar))
+        and (coalesce([[{{environment}}, ]] null::varchar) is null or environment = coalesce([[{{environment}}, ]] null::varchar))
+        and (coalesce([[{{release}}, ]] null::varchar) is null or release = coalesce([[{{release}}, ]] null::varchar))
+    group by all
+)
+
+select
+    chosen.release,
+    chosen.project_slug as project,
+    impact.released_at,
+    chosen.sessions,
+    (chosen.sessions / nullif(sum(chosen.sessions) over (partition by chosen.project_id), 0))::double as share,
+    (1 - chosen.crashed / nullif(chosen.sessions, 0))::double as crash_free_sessions,
+    (1 - chosen.crashed_user_days / nullif(chosen.user_days, 0))::double as crash_free_users,
+    impact.new_issues_72h as new_issues
+from chosen
+left join marts.deploy_impact as impact
+    on chosen.organization_id = impact.organization_id
+    and chosen.project_id = impact.project_id
+    and chosen.release = impact.release
+where chosen.sessions > 0
+order by impact.released_at desc nulls last, chosen.sessions desc, chosen.release
+limit 15

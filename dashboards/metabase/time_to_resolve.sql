@@ -1,0 +1,25 @@
+-- Time to resolve, by week: How long does it take us to resolve an issue?
+-- Hours from the first event, or the last reopening, to the resolution, of all resolutions of the week (Monday to Sunday, UTC): the median and the time within which nine of ten were done.
+with
+resolutions as (
+    select date_trunc('week', day)::date as week, hours_to_resolve
+    from marts.time_to_resolve
+    where day between coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 from meta.runs)) and coalesce([[{{end}}::date, ]] (select max(as_of)::date - 1 from meta.runs))
+        and (null::varchar is null or organization_id = null::varchar)
+        and (coalesce([[{{project}}, ]] null::varchar) is null or project_slug = coalesce([[{{project}}, ]] null::varchar))
+),
+
+weeks as (
+    select
+        week,
+        count(*) as resolutions,
+        median(hours_to_resolve) as median_hours,
+        quantile_cont(hours_to_resolve, 0.9) as p90_hours
+    from resolutions
+    group by all
+)
+
+select week, 'median' as measure, median_hours / 24 as days, resolutions from weeks
+union all
+select week, 'nine of ten', p90_hours / 24, resolutions from weeks
+order by week, measure
