@@ -348,8 +348,7 @@ def forget_command(
 @click.option(
     "--compact",
     is_flag=True,
-    help="Write the warehouse anew first, to give back the space of replaced rows (30 s per GB); "
-    "never as a flow.",
+    help="Write the warehouse anew first, to give back the space of replaced rows (30 s per GB).",
 )
 @PREFECT
 def publish_command(
@@ -361,10 +360,8 @@ def publish_command(
     Example:  sentry-warehouse publish
     """
     from flows.orchestration import publish
-    from flows.publishing import publish_home
 
-    settings = settings_of(context, home, config)
-    link = publish_home(settings, compact=True) if compact else publish(settings, prefect=prefect)
+    link = publish(settings_of(context, home, config), prefect=prefect, compact=compact)
     click.echo(f"Published {link / 'sentry.duckdb'}")
 
 

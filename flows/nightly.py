@@ -97,8 +97,8 @@ def backfill(
         streams: Only these. Empty: as configured, or all.
         token_block: Name of a Prefect block of type Secret that holds the token. Empty: SENTRY_AUTH_TOKEN.
     """
-    end = _plain(until) if until else None
-    start = _plain(since) if since else (end or _plain(datetime.now(UTC))) - timedelta(days=days)
+    end = _utc(until) if until else None
+    start = _utc(since) if since else _days_before(end or datetime.now(UTC).replace(tzinfo=None), days)
     if end is not None and end <= start:
         return Failed(message="The end must be later than the start.")
     return _perform(
@@ -110,14 +110,17 @@ def backfill(
 
 
 @flow(name="publish", flow_run_name=_run_name)
-def publish(home: str = "", config: str = "") -> State[Any]:
+def publish(compact: bool = False, home: str = "", config: str = "") -> State[Any]:
     """Publishes the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
 
     Args:
+        compact: Write the warehouse anew before, so that it gives back the room of deleted rows.
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
     """
-    return _perform(lambda: _settings(home, config), lambda settings, _: _publish_flow(settings))
+    return _perform(
+        lambda: _settings(home, config), lambda settings, _: _publish_flow(settings, compact=compact)
+    )
 
 
 @flow(name="replay", flow_run_name=_run_name)
@@ -135,15 +138,20 @@ def replay(
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
     """
-    start = _plain(since) if since else None
+    start = _utc(since) if since else None
     return _perform(
         lambda: _settings(home, config), lambda settings, _: _replay_flow(settings, streams, start)
     )
 
 
-def _plain(time: datetime) -> datetime:
+def _utc(time: datetime) -> datetime:
     """UTC without a zone."""
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _days_before(end: datetime, days: int) -> datetime:
+    """A midnight: a run that was cut off is taken up by one that asks for the same."""
+    return end.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)
 
 
 def _settings(
@@ -213,10 +221,10 @@ def replay_orchestrated(settings: Settings, streams: Sequence[str], since: datet
     return result
 
 
-def publish_orchestrated(settings: Settings) -> Path:
-    """`publish.publish` as a flow run of this process. Raises what that does."""
+def publish_orchestrated(settings: Settings, *, compact: bool = False) -> Path:
+    """`publishing.publish_home` as a flow run of this process. Raises what that does."""
     home = str(settings.home_path.absolute())
-    result: Path = _start(_Given(settings), lambda: publish(home=home, return_state=True))
+    result: Path = _start(_Given(settings), lambda: publish(compact=compact, home=home, return_state=True))
     return result
 
 
@@ -293,8 +301,8 @@ def _replay_flow(
     return replayed, Completed(message=message)
 
 
-def _publish_flow(settings: Settings) -> tuple[Path, State[Any]]:
-    link = as_task("publish", lambda: publish_home(settings))
+def _publish_flow(settings: Settings, *, compact: bool = False) -> tuple[Path, State[Any]]:
+    link = as_task("publish", lambda: publish_home(settings, compact=compact))
     return link, Completed(message=f"Published {link / 'sentry.duckdb'}")
 
 

@@ -163,7 +163,7 @@ def replay(
     return replay_orchestrated(settings, streams, since)
 
 
-def publish(settings: Settings, *, prefect: bool = True) -> Path:
+def publish(settings: Settings, *, prefect: bool = True, compact: bool = False) -> Path:
     """Publishes; as a Prefect flow run under the same conditions as `export`. Returns the link.
 
     Raises WarehouseError and PrefectUnreachable.
@@ -172,10 +172,10 @@ def publish(settings: Settings, *, prefect: bool = True) -> Path:
         from flows.publishing import publish_home
 
         with ending_soon():
-            return publish_home(settings)
+            return publish_home(settings, compact=compact)
     from flows.nightly import publish_orchestrated
 
-    return publish_orchestrated(settings)
+    return publish_orchestrated(settings, compact=compact)
 
 
 def _is_ready(prefect: bool) -> bool:

@@ -14,6 +14,9 @@ from typing import Any
 from extractors.plan import Slice
 from flows.answers import visible
 
+WHOLE = ("complete", "sampled")
+"""Statuses in meta.coverage that leave nothing to be asked for."""
+
 LINE_SECONDS = 10.0
 """In a log, one line a stream at most so often."""
 
@@ -69,7 +72,7 @@ class Progress:
         with self._lock:
             counts = self.streams[slice_.stream]
             counts.done += 1
-            if status not in ("complete", "sampled", "split"):
+            if status not in (*WHOLE, "split"):
                 counts.troubled += 1
                 scope = (slice_.organization_id, slice_.project_id, status)
                 if scope not in self._told:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.answers import visible
+from flows.progress import WHOLE
 
 if TYPE_CHECKING:
     from flows.forget import Forgotten
@@ -73,7 +74,7 @@ def print_summary(result: Result, settings: Settings) -> None:
         grid.add_row(
             left, f"{result.rows[left]:>10,}", "   ", right, f"{result.rows[right]:>10,}" if right else ""
         )
-    whole = sum(result.slices.get(s, 0) for s in ("complete", "sampled"))
+    whole = sum(result.slices.get(s, 0) for s in WHOLE)
     asked = sum(result.slices.values())
     console.print("\nRows in the warehouse", style="bold")
     console.print(grid)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.pipeline import Result
+from flows.progress import WHOLE
 from flows.replay import Replayed
 from flows.report import troubles
 from warehouse.inspect import run_query
@@ -100,9 +101,6 @@ def verdict(result: Result) -> str:
         f"{n:,} {status}" for status, n in sorted(result.slices.items()) if status not in WHOLE
     )
     return f"{len(result.incomplete):,} of {asked:,} slices are not complete ({counts})."
-
-
-WHOLE = ("complete", "sampled")
 
 
 def _heading(report: Report) -> str:

@@ -19,6 +19,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from extractors.errors import SentryError
 from extractors.plan import Slice
 from flows.artifacts import Artifacts, Outcome
+from flows.progress import WHOLE
 from flows.run import MOST_THREADS
 from warehouse.store import WarehouseError
 
@@ -31,8 +32,8 @@ TASKS_A_STREAM = 30
 """About as many tasks a stream is cut into at most, so that a run of a dozen streams stays at a few hundred:
 a Prefect server on SQLite answers 503 after about a thousand quick ones, and each costs some 10 ms."""
 
-WHOLE = ("complete", "sampled", "split")
-WORST_LAST = (*WHOLE, "stopped", "gone", "forbidden", "capped", "partial", "failed")
+WORST_LAST = (*WHOLE, "split", "stopped", "gone", "forbidden", "capped", "partial", "failed")
+DONE = (*WHOLE, "split")
 MOST_NAMED = 10
 """Slices that the message of a task names."""
 
@@ -184,13 +185,13 @@ def state_of(outcomes: Sequence[Outcome]) -> State[Any]:
         return Cancelled(message="Stopped; the next run goes on here.")
     if worst == "split" and len(outcomes) == 1:
         return Completed(name="Split", message="Too much for one window: smaller ones took its place.")
-    if worst in WHOLE:
+    if worst in DONE:
         notes = [o.reason for o in outcomes if o.reason and o.status != "split"]
         counted = f"{len(outcomes):,} slices, " if len(outcomes) > 1 else ""
         return Completed(
             message="; ".join([f"{counted}{rows:,} {'row' if rows == 1 else 'rows'}", *dict.fromkeys(notes)])
         )
-    troubled = [o for o in outcomes if o.status not in WHOLE]
+    troubled = [o for o in outcomes if o.status not in DONE]
     lines = [f"{o.slice_.title}: {o.status}: {o.reason}" for o in troubled[:MOST_NAMED]]
     if len(troubled) > MOST_NAMED:
         lines.append(f"… and {len(troubled) - MOST_NAMED:,} more.")
