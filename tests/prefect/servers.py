@@ -108,15 +108,24 @@ class PrefectServer:
 
     def ask(self, path: str, **body: Any) -> Any:
         """The answer to a POST of Prefect's API."""
-        answer = self.client.post(path, json=body)
+        return self._answer("POST", path, body)
+
+    def get(self, path: str) -> Any:
+        """The answer to a GET of Prefect's API."""
+        return self._answer("GET", path)
+
+    def _answer(self, method: str, path: str, body: Any = None) -> Any:
+        def try_it() -> httpx.Response | None:
+            answer = self.client.request(method, path, json=body)
+            return None if answer.status_code == 503 else answer  # SQLite on a busy machine
+
+        answer: httpx.Response = wait_for(try_it)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A flow run."""
-        answer = self.client.get(f"flow_runs/{run_id}")
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = self.get(f"flow_runs/{run_id}")
         return found
 
     def newest_run(self) -> dict[str, Any]:
@@ -147,9 +156,8 @@ class PrefectServer:
 
     def start_deployment(self, name: str, **parameters: Any) -> str:
         """Asks for a run of a deployment now; returns its id."""
-        deployment = self.client.get(f"deployments/name/{name}")
-        deployment.raise_for_status()
-        made = self.ask(f"deployments/{deployment.json()['id']}/create_flow_run", parameters=parameters)
+        deployment = self.get(f"deployments/name/{name}")
+        made = self.ask(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
         return str(made["id"])
 
     def cancel(self, run_id: str) -> None:
@@ -201,6 +209,11 @@ def sentry(sandbox: Sandbox, home: Path, **more: str) -> dict[str, str]:
     }
 
 
+def slowly(sandbox: Sandbox, home: Path) -> dict[str, str]:
+    """The same, so slow that a run can be caught at work."""
+    return sentry(sandbox, home, SENTRY_WAREHOUSE_THREADS="1")
+
+
 @contextmanager
 def process(
     arguments: list[str], environment: Mapping[str, str], folder: Path
@@ -234,7 +247,7 @@ def call(
 
 def make_secret(server: PrefectServer, name: str, value: str) -> None:
     """Makes a block of type Secret, as the UI does."""
-    kind = server.client.get("block_types/slug/secret").json()["id"]
+    kind = server.get("block_types/slug/secret")["id"]
     schema = server.ask("block_schemas/filter", block_schemas={"block_type_id": {"any_": [kind]}})[0]["id"]
     server.ask(
         "block_documents/", name=name, data={"value": value}, block_type_id=kind, block_schema_id=schema

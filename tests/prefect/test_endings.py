@@ -9,7 +9,7 @@ import pytest
 
 from extractors.sandbox import Sandbox
 from tests.prefect.contents import expected_rows, rows, runs, slices
-from tests.prefect.servers import PrefectServer, call, process, sentry
+from tests.prefect.servers import PrefectServer, call, process, slowly
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
@@ -20,7 +20,7 @@ EXPORT = ["sentry-warehouse", "export"]
 def test_a_command_that_is_ended_is_taken_up(
     server: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path, ending: signal.Signals
 ) -> None:
-    environment = server.environment(**sentry(slow_sandbox, home))
+    environment = server.environment(**slowly(slow_sandbox, home))
     with process(EXPORT, environment, tmp_path) as command:
         run = server.run_of(home)["id"]
         server.wait_until_at_work(run)
@@ -49,7 +49,7 @@ def test_a_command_that_is_ended_is_taken_up(
 def test_a_run_outlives_a_restart_of_the_server(
     server: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
 ) -> None:
-    with process(EXPORT, server.environment(**sentry(slow_sandbox, home)), tmp_path) as command:
+    with process(EXPORT, server.environment(**slowly(slow_sandbox, home)), tmp_path) as command:
         run = server.run_of(home)["id"]
         server.wait_until_at_work(run)
         server.stop()
@@ -64,7 +64,7 @@ def test_a_run_outlives_a_restart_of_the_server(
 def test_a_run_outlives_the_server(
     server: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
 ) -> None:
-    with process(EXPORT, server.environment(**sentry(slow_sandbox, home)), tmp_path) as command:
+    with process(EXPORT, server.environment(**slowly(slow_sandbox, home)), tmp_path) as command:
         server.wait_until_at_work(server.run_of(home)["id"])
         server.stop()
         try:

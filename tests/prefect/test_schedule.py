@@ -40,7 +40,7 @@ def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
         assert (state["type"], state["name"]) == ("FAILED", "Incomplete"), state["message"]
         assert "auto-scheduled" in first["tags"]
 
-        deployment = empty_server.client.get(NIGHTLY).json()
+        deployment = empty_server.get(NIGHTLY)
         assert deployment["schedules"][0]["schedule"]["timezone"] == "Europe/Vienna"
         assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
         assert deployment["global_concurrency_limit"]["limit"] == 1
@@ -53,7 +53,7 @@ def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
         second = started(empty_server)[0]
         assert empty_server.wait_until_ended(second["id"])["name"] == "Incomplete"
         assert served.poll() is None
-    assert not empty_server.client.get(NIGHTLY).json()["paused"]
+    assert not empty_server.get(NIGHTLY)["paused"]
 
 
 def started(server: PrefectServer) -> list[dict[str, str]]:

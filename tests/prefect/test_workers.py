@@ -12,7 +12,7 @@ import pytest
 from extractors.sandbox import Sandbox
 from tests.prefect.conftest import POOL
 from tests.prefect.contents import expected_rows, rows, runs, slices
-from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, wait_for
+from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, slowly, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
@@ -60,7 +60,7 @@ def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
 def test_after_an_end_in_the_middle_the_next_run_goes_on(
     deployed: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path, ending: str
 ) -> None:
-    environment = deployed.environment(**sentry(slow_sandbox, home))
+    environment = deployed.environment(**slowly(slow_sandbox, home))
     with process(WORKER, environment, tmp_path) as worker:
         first = deployed.start_deployment(NIGHTLY)
         deployed.wait_until_at_work(first)
