@@ -53,6 +53,7 @@ def _run_name() -> str:
 
 @flow(name="nightly_export", flow_run_name=_run_name, task_runner=RUNNER)
 def nightly_export(
+    full_audit: bool = False,
     home: str = "",
     config: str = "",
     organizations: list[str] = EVERYTHING,
@@ -62,6 +63,7 @@ def nightly_export(
     """Brings the warehouse up to date and publishes it. A run that was cut off is taken up again.
 
     Args:
+        full_audit: Read all events that Sentry keeps, and all issues' own pages, again (weekly, say).
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
         organizations: Slugs. Empty: as configured (SENTRY_ORG), or all that the token sees.
@@ -69,7 +71,7 @@ def nightly_export(
         token_block: Name of a Prefect block of type Secret that holds the token. Empty: SENTRY_AUTH_TOKEN.
     """
     return _perform(
-        lambda: _settings(home, config, organizations, streams, token_block),
+        lambda: _settings(home, config, organizations, streams, token_block, full_audit=full_audit),
         lambda settings, observer: _export_flow(settings, observer, command="export"),
     )
 
@@ -160,8 +162,12 @@ def _settings(
     organizations: Sequence[str] = (),
     streams: Sequence[str] = (),
     token_block: str = "",
+    *,
+    full_audit: bool = False,
 ) -> Settings:
     overrides: dict[str, Any] = {"home": home or None, "organizations": list(organizations) or None}
+    if full_audit:
+        overrides["full_audit"] = True
     if streams:
         overrides["streams"] = {"only": list(streams)}
     if token_block:
@@ -206,7 +212,7 @@ def export_orchestrated(
         lambda: (
             backfill(since=since, until=until, home=home, return_state=True)
             if command == "backfill"
-            else nightly_export(home=home, return_state=True)
+            else nightly_export(full_audit=settings.full_audit, home=home, return_state=True)
         ),
     )
     return result

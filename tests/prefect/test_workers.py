@@ -51,6 +51,13 @@ def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
         assert state["name"] == "Failed"
         assert "no-such-block" in state["message"]
 
+        audit = deployed.start_deployment(
+            "nightly_export/weekly-audit", token_block="sentry-token", streams=["teams"]
+        )
+        state = deployed.wait_until_ended(audit)
+        assert state["name"] == "Completed", state["message"]
+        assert deployed.run(audit)["parameters"]["full_audit"] is True
+
         published = deployed.wait_until_ended(deployed.start_deployment("publish/publish"))
         assert published["name"] == "Completed", published["message"]
     assert all(sandbox.token.encode() not in file.read_bytes() for file in deployed.home.glob("prefect.db*"))
