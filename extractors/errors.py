@@ -270,8 +270,8 @@ FAULTS: tuple[Fault, ...] = (
         reason="TLS",
         when=_met(Trouble.TLS),
         error=Unreachable,
-        advice="A server with a certificate of its own authority needs ca_bundle (or SSL_CERT_FILE). "
-        "Verification is never switched off.",
+        advice="A server with a certificate of its own authority needs ca_bundle (or SSL_CERT_FILE), one "
+        "that speaks plain HTTP needs http:// in SENTRY_URL. Verification is never switched off.",
     ),
     Fault(
         reason="proxy",
@@ -411,6 +411,13 @@ FAULTS: tuple[Fault, ...] = (
         error=Unauthorized,
         later=2,
         advice=f"The token's owner left Sentry. {NEW_TOKEN}",
+    ),
+    Fault(
+        reason="login in front",
+        when=lambda f: f.status == 401 and f.html,
+        error=Unauthorized,
+        advice="A page instead of an answer: something in front of Sentry wants a login of its own. "
+        "Let this machine's requests to /api/0/ through.",
     ),
     Fault(
         reason="bad token",

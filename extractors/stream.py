@@ -55,6 +55,7 @@ class Request:
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
                   this names the table whose rows are marked so; "" = a 404 says nothing
     detail        value of the setting `<stream>.detail` under which it is asked; "" = always
+    scopes        token scopes of which any one suffices, where they are not the stream's
     measure       aggregate of Explore over a project's error events that comes to the number of its rows
     items_of      stream whose records' ids its items are: a first run asks for each of them
     may_be_gone   worklist items that answer 404 are no matter: what is asked for ends by itself
@@ -89,6 +90,7 @@ class Request:
     control: str = ""
     detail: str = ""
     may_be_gone: bool = False
+    scopes: tuple[str, ...] = ()
     measure: str = ""
     items_of: str = ""
 

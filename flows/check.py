@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -22,13 +18,16 @@ from extractors.errors import (
     Unauthorized,
 )
 from extractors.governor import DEFAULT, Governor
-from extractors.plan import Organization, Project, Slice, fill, floor, path_of, requests_of, stamp
+from extractors.plan import Organization, Project, Slice, fill, floor, path_of, stamp
 from extractors.stream import Parameters, Request, Stream
+from flows.check_home import check_home
 from flows.clients import Clients
-from flows.discovery import ask_projects, find_organizations
-from flows.planning import FOUNDATION, chosen_streams, discover_queries, is_wanted
+from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing
+from flows.findings import Finding, Findings
+from flows.planning import FOUNDATION, chosen_streams, wanted_requests
 from flows.settings import Settings, UsageError
-from warehouse.store import Store, WarehouseBusy, WarehouseError
+from transforms.reader import make_reader
+from transforms.repair import Unreadable, repair
 
 KINDS = {
     "sntryu_": "a user's token: sees what its owner sees",
@@ -41,8 +40,8 @@ KINDS = {
 SKEW = timedelta(seconds=60)
 """A clock this far off misleads people who compare times; windows follow the server's in any case."""
 
-LITTLE_SPACE = 1 << 30
-"""Bytes left on the disk from which on a warning is due: publishing needs as much as the warehouse again."""
+MANY = 100
+"""Requests at once that nobody sends; limits of so many are not worth a word."""
 
 PROJECTS_ASKED = 50
 """Projects asked for in one request: with more, the URL grows too long for some proxies."""
@@ -53,52 +52,8 @@ MOST_REQUESTS = 200
 LONGEST_RETENTION = timedelta(days=400)
 """No plan keeps events longer."""
 
-State = Literal["good", "warning", "bad"]
-
-
 MORE_THAN_READ = (":write", ":admin", ":invite")
 """Ends of Sentry's scopes that let a token change something (facts §7)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. `code` is the exit code that an export would come to by it."""
-
-    subject: str
-    state: State
-    says: str
-    fix: str = ""
-    code: int = 0
-
-
-@dataclass(slots=True)
-class Findings:
-    """All lines so far; each is shown as soon as it is found."""
-
-    show: Callable[[Finding], None] = lambda _: None
-    all: list[Finding] = field(default_factory=list)
-
-    def good(self, subject: str, says: str) -> None:
-        """Nothing to do."""
-        self._add(Finding(subject, "good", says))
-
-    def warn(self, subject: str, says: str, fix: str = "") -> None:
-        """An export would be complete all the same."""
-        self._add(Finding(subject, "warning", says, fix))
-
-    def bad(self, subject: str, says: str, fix: str, code: int) -> None:
-        """An export would end with the code."""
-        self._add(Finding(subject, "bad", says, fix, code))
-
-    def _add(self, finding: Finding) -> None:
-        self.all.append(finding)
-        self.show(finding)
-
-    @property
-    def exit_code(self) -> int:
-        """1 not reachable, else 2 token or organization, else 3 tables would be missing, else 0."""
-        codes = {finding.code for finding in self.all}
-        return next((code for code in (1, 2, 3) if code in codes), 0)
 
 
 def check(settings: Settings, show: Callable[[Finding], None] = lambda _: None) -> Findings:
@@ -106,7 +61,7 @@ def check(settings: Settings, show: Callable[[Finding], None] = lambda _: None) 
     found = Findings(show)
     streams = chosen_streams(settings)
     _check_sentry(settings, streams, found)
-    _check_disk(settings, found)
+    check_home(settings, found)
     return found
 
 
@@ -127,7 +82,6 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
             return
         try:
             organizations = [f.organization for f in find_organizations(clients, settings.organizations)]
-            listed = {o: ask_projects(clients.of(o.organization_id), o) for o in organizations}
         except UsageError as error:
             found.bad("organizations", str(error), "", 2)
             return
@@ -137,7 +91,12 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
         for organization in organizations:
             _tell_region(organization, clients.of(organization.organization_id), settings, found)
             _tell_rights(organization, clients.of(organization.organization_id), found)
-        chosen = _check_projects(listed, settings, found)
+        try:
+            listed = _list_projects(organizations, clients, found)
+            chosen = _check_projects(listed, settings, found)
+        except SentryError as error:
+            found.bad("projects", str(error), "", 1)
+            return
         if chosen is None:
             return
         for organization, projects in chosen.items():
@@ -157,13 +116,20 @@ def _check_server(name: str, client: Client, settings: Settings, found: Findings
     token = settings.tokens[name] if name else settings.token
     path = f"/organizations/{name}/" if name else "/organizations/"
     try:
-        date = client.get(path, () if name else (("per_page", "1"),), retries=2).date
+        answer = client.get(path, () if name else (("per_page", "1"),), retries=2)
+        date = answer.date
+        if not name and not is_listing(answer.body):
+            found.bad("server", f"{settings.url} answers, but not as Sentry does", "Check SENTRY_URL.", 1)
+            return None
     except Unauthorized as error:
         if error.detail:  # words of its own are Sentry's way of refusing
             found.good("server", f"{settings.url} is a Sentry")
         found.bad(subject, str(error), "", 2)
         return None
     except (Forbidden, Gone) as error:  # integrations may not list organizations
+        if error.reason == ALLOW_LIST:
+            found.bad("server", f"{settings.url}: {error}", "", 1)
+            return None
         if not error.detail:
             found.warn("server", f"{settings.url}: {error}")
     except SentryError as error:
@@ -221,9 +187,29 @@ def _check_clock(ahead: timedelta, found: Findings) -> None:
     where = "behind" if seconds > 0 else "ahead of"
     found.warn(
         "clock",
-        f"this machine's is {timedelta(seconds=round(abs(seconds)))} {where} the server's, which exports use",
+        f"this machine's is {timedelta(minutes=round(abs(seconds) / 60))} {where} the server's, "
+        "which exports use",
         "Set this machine's clock (NTP).",
     )
+
+
+def _list_projects(
+    organizations: Sequence[Organization], clients: Clients, found: Findings
+) -> dict[Organization, list[Project]]:
+    """The projects of each organization; a line where they are refused."""
+    listed: dict[Organization, list[Project]] = {}
+    for organization in organizations:
+        try:
+            listed[organization] = ask_projects(clients.of(organization.organization_id), organization)
+        except (Forbidden, Gone) as error:
+            found.bad(
+                "projects",
+                f"those of {organization.slug} are not listed ({error.status}), so that every table stays "
+                "empty that is filled project by project",
+                "Give the token org:read.",
+                3,
+            )
+    return listed
 
 
 def _check_projects(
@@ -261,6 +247,7 @@ class _Probe:
         self._organization = organization
         self._found = found
         self._requests = 0
+        self._items: dict[str, str] = {}
         self._end = (now.astimezone(UTC) - timedelta(minutes=settings.lag_minutes)).replace(
             microsecond=0, tzinfo=None
         )
@@ -271,6 +258,7 @@ class _Probe:
             self._found.warn("projects", f"{self._organization.slug} has none that the token sees")
             return
         open_ = self._check_access(projects)
+        self._list_items(streams, open_)
         for stream in streams.values():
             if stream.name not in FOUNDATION:
                 self._check_stream(stream, open_)
@@ -328,41 +316,95 @@ class _Probe:
         return self._client.get(path, parameters, region=self._organization.region or None, retries=2)
 
     def _check_stream(self, stream: Stream, projects: Sequence[Project]) -> None:
+        """One line: what the stream fills, or what stays empty because of the first request that fails."""
         project = projects[0] if stream.scope == "project" else None
-        known = requests_of(stream, discover_queries(self._settings))
-        requests = [r for r in known if not r.worklist and is_wanted(r, stream, self._settings)]
-        tables = sorted({name for r in known for t in r.tables for name in (t.name, t.history) if name})
+        kept: set[str] = set()
+        lost: set[str] = set()
+        failure: tuple[Request, SentryError | Unreadable] | None = None
+        for request in wanted_requests(stream, self._settings):
+            tables = {name for t in request.tables for name in (t.name, t.history) if name}
+            try:
+                if not request.worklist:
+                    self._ask(stream, request, project)
+                elif not self._ask_item(request):
+                    continue
+            except (SentryError, Unreadable) as error:
+                failure = failure or (request, error)
+                lost |= tables
+            else:
+                kept |= tables
         name = f"{stream.name} of {self._organization.slug}"
-        try:
-            for request in requests:
-                self._ask(stream, request, project)
-        except Unauthorized as error:
-            self._found.bad(name, str(error), "", 2)
-        except Forbidden as error:
-            scopes = " or ".join(stream.scopes)
-            fix = (
-                f"Give the token {scopes}."
-                if error.reason == "scope"
-                else f"Or leave the stream {stream.name} out."
-            )
-            self._found.bad(name, f"refused (403), so these stay empty: {', '.join(tables)}", fix, 3)
-        except Gone as error:
-            self._found.bad(
-                name,
-                f"not there ({error.status}: {error.reason}), so these stay empty: {', '.join(tables)}",
-                f'Leave it out: [streams] exclude = ["{stream.name}"].',
-                3,
-            )
-        except SentryError as error:
-            self._found.warn(name, str(error), "Check again; an export asks more often.")
+        if failure is None:
+            self._found.good(name, f"fills {', '.join(sorted(kept))}")
         else:
-            self._found.good(name, f"fills {', '.join(tables)}")
+            self._explain(stream, name, *failure, sorted(lost - kept or lost))
+
+    def _explain(
+        self, stream: Stream, name: str, request: Request, error: SentryError | Unreadable, lost: list[str]
+    ) -> None:
+        empty = f"so these stay empty: {', '.join(lost)}"
+        leave_out = f'Leave it out: [streams] exclude = ["{stream.name}"].'
+        match error:
+            case Unauthorized():
+                self._found.bad(name, str(error), "", 2)
+            case Forbidden(reason="scope"):
+                scopes = " or ".join(request.scopes or stream.scopes)
+                self._found.bad(name, f"refused (403), {empty}", f"Give the token {scopes}.", 3)
+            case Forbidden():
+                self._found.bad(name, f"refused (403: {error.reason}), {empty}", leave_out, 3)
+            case Gone():
+                self._found.bad(name, f"not there ({error.status}: {error.reason}), {empty}", leave_out, 3)
+            case Unreadable():
+                self._found.bad(name, f"not what Sentry sends ({error}), {empty}", "Check SENTRY_URL.", 3)
+            case _:
+                self._found.warn(name, str(error), "Check again; an export asks more often.")
 
     def _ask(self, stream: Stream, request: Request, project: Project | None) -> None:
         slice_ = self._smallest(stream, request, project)
         page = ((request.paging, "1"),) if request.paging else ()
         choices = (request.parameters, *request.alternatives)
-        self._first_answer(path_of(slice_, request), [(*fill(c, slice_), *page) for c in choices])
+        answer = self._first_answer(path_of(slice_, request), [(*fill(c, slice_), *page) for c in choices])
+        self._read(request, slice_, answer.body)
+
+    def _read(self, request: Request, slice_: Slice, body: bytes) -> None:
+        """Raises Unreadable for an answer of another shape."""
+        reader = make_reader(request.shape, request.tables, request.ignored)
+        context = {
+            "organization_id": slice_.organization_id,
+            "project_id": slice_.project_id,
+            "interval_seconds": slice_.interval_seconds,
+            "interval_start": slice_.window_start,
+            "_run_id": "",
+            "_loaded_at": self._end,
+        }
+        reader.read([body], context)
+
+    def _list_items(self, streams: dict[str, Stream], projects: Sequence[Project]) -> None:
+        """Finds one thing of each kind that an export asks for one by one."""
+        requests = [r for s in streams.values() for r in wanted_requests(s, self._settings)]
+        for name in {r.items_of for r in requests} & streams.keys():
+            stream = streams[name]
+            request = wanted_requests(stream, self._settings)[0]
+            slice_ = self._smallest(stream, request, projects[0] if stream.scope == "project" else None)
+            if slice_.window_start and request.window and request.window.first:
+                slice_ = replace(slice_, window_start=slice_.window_end - request.window.first)
+            page = ((request.paging, "1"),) if request.paging else ()
+            with suppress(SentryError, Unreadable, msgspec.DecodeError, IndexError):
+                body = self._get(path_of(slice_, request), (*fill(request.parameters, slice_), *page)).body
+                self._items[name] = str(msgspec.json.decode(repair(body), type=list[_Identity])[0].id)
+
+    def _ask_item(self, request: Request) -> bool:
+        """Asks for one of the things that are asked one by one; whether there is any."""
+        item = self._items.get(request.items_of)
+        if item is None:
+            return False
+        path = request.path.replace("{organization}", self._organization.slug).replace("{item}", item)
+        try:
+            self._get(path, ())
+        except Gone:
+            if not request.may_be_gone:
+                raise
+        return True
 
     def _first_answer(self, path: str, choices: Sequence[Parameters]) -> Answer:
         """The answer to the first of several ways of asking that the server understands."""
@@ -430,6 +472,10 @@ class _Rights(msgspec.Struct):
     access: list[str] = []
 
 
+class _Identity(msgspec.Struct):
+    id: str | int
+
+
 class _Row(msgspec.Struct):
     timestamp: str
 
@@ -445,44 +491,9 @@ def _tell_limits(governor: Governor, found: Findings) -> None:
             count, seconds, concurrency = limit
             if family != DEFAULT and limit[:2] == limits.get(DEFAULT, [])[:2]:
                 continue
-            at_once = f", {concurrency} at once" if concurrency and concurrency < count else ""
-            name = "most endpoints" if family == DEFAULT else family
+            at_once = f", {concurrency} at once" if concurrency and concurrency < min(count, MANY) else ""
+            name = "most endpoints" if family == DEFAULT else family.strip("/").replace("{organization}/", "")
             texts.append(f"{name} {count} in {seconds:g} s{at_once}")
         found.good("rate limits", f"{host}: {'; '.join(texts)}")
     if not governor.snapshot():
         found.good("rate limits", "the server names none")
-
-
-def _check_disk(settings: Settings, found: Findings) -> None:
-    home = settings.home_path
-    place = next(p for p in (home.absolute(), *home.absolute().parents) if p.exists())
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        found.bad(
-            "home", f"{home} can not be written", "Choose another with --home, or change its rights.", 2
-        )
-        return
-    free, used = shutil.disk_usage(place).free, sum(_sizes(home))
-    says = f"{home}: {used / 1e9:,.1f} GB used, {free / 1e9:,.1f} GB free"
-    if free < max(LITTLE_SPACE, used):
-        found.warn("disk", says, "Make room: publishing needs as much as the warehouse again.")
-    else:
-        found.good("disk", says)
-    file = home / "warehouse.duckdb"
-    if not file.exists():
-        found.good("warehouse", f"{file} is not there yet; the first export makes it")
-        return
-    try:
-        Store(file).close()
-    except WarehouseBusy as error:
-        found.warn("warehouse", str(error))
-    except WarehouseError as error:
-        found.bad("warehouse", str(error), "", 1)
-    else:
-        found.good("warehouse", f"{file} can be written, nobody else does")
-
-
-def _sizes(home: Path) -> Iterator[int]:
-    for path in home.rglob("*"):
-        with suppress(OSError):  # it may go while we look
-            if not path.is_symlink() and path.is_file():
-                yield path.stat().st_size

@@ -162,7 +162,7 @@ def plan_command(
 ) -> None:
     """Tell what an export would take: requests, rows, megabytes, and minutes under Sentry's rate limits.
 
-    Asks a few cheap questions, some thirty before the first export, and writes nothing. With --since it
+    Asks a few cheap questions, some forty before the first export, and writes nothing. With --since it
     is a backfill that is planned. Ends with 3 when Sentry refuses something, as the export would.
 
     \b
@@ -195,7 +195,8 @@ def check_command(context: click.Context, home: str | None, config: str | None, 
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse check
     """
     from flows.answers import visible
-    from flows.check import Finding, check
+    from flows.check import check
+    from flows.findings import Finding
 
     colors = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "red")}
 

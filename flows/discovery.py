@@ -14,6 +14,7 @@ from extractors.errors import Forbidden, Gone, NotSentry
 from extractors.plan import Organization, Project
 from flows.clients import Clients
 from flows.settings import UsageError
+from transforms.repair import Unreadable, repair
 from warehouse import state
 from warehouse.store import Store
 
@@ -24,6 +25,9 @@ class _Record(msgspec.Struct):
     links: Any = None
     created: Any = msgspec.field(default="", name="dateCreated")
 
+
+ALLOW_LIST = "allow-list"
+"""Reason of a refusal that is not Sentry's own (extractors.errors): it says nothing of organizations."""
 
 MOST_NAMED = 40
 """Projects named in a message; large organizations have thousands."""
@@ -58,8 +62,13 @@ def find_organizations(clients: Clients, wanted: Sequence[str]) -> list[Found]:
     that have a token of their own.
     Raises UsageError when one named is unknown or none can be found.
     """
-    listed = _list(clients.general) if clients.general else []
+    listed, absent = _list(clients.general) if clients.general else ([], False)
     others = [f for f in listed if not _own_name(f, clients)]
+    if not wanted and not others and not clients.named and absent:
+        raise UsageError(
+            "The server answers 404 where Sentry lists organizations: check SENTRY_URL, with its path prefix "
+            "if it has one; or name yours in SENTRY_ORG."
+        )
     if not wanted and not others and not clients.named:
         raise UsageError(
             "This token lists no organizations (integration tokens never do): "
@@ -98,27 +107,42 @@ def _whose(name: str, clients: Clients) -> str:
     return "its token in [tokens]" if name in clients.named else "this token"
 
 
-def _list(client: Client) -> list[Found]:
+def _list(client: Client) -> tuple[list[Found], bool]:
+    """The organizations that the token lists; whether there is no such list at all."""
     listed: list[Found] = []
     try:
         for answer in client.pages("/organizations/", (), paging="per_page"):
             listed += [_found(raw, answer) for raw in _read(_records, answer.body, "/organizations/")]
-    except (Forbidden, Gone):
-        return []
-    return listed
+    except (Forbidden, Gone) as error:
+        if error.reason == ALLOW_LIST:
+            raise
+        return [], isinstance(error, Gone)
+    return listed, False
 
 
 def _read(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, path: str) -> T:
     """Raises NotSentry for JSON that is not what Sentry sends there."""
     try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return decoder.decode(body)
+        except msgspec.DecodeError:
+            return decoder.decode(repair(bytes(body)))  # lone surrogates and their like
+    except (Unreadable, msgspec.DecodeError, UnicodeDecodeError) as error:
         problem = str(error)
     raise NotSentry(
         f"GET {path}: the answer is JSON, but not what Sentry sends ({problem}). Check SENTRY_URL.",
         path=path,
         reason="not Sentry's",
     )
+
+
+def is_listing(body: bytes) -> bool:
+    """Whether an answer is a list, as Sentry's listings are."""
+    try:
+        _read(_records, body, "")
+    except NotSentry:
+        return False
+    return True
 
 
 def _found(raw: msgspec.Raw, answer: Answer) -> Found:
@@ -135,7 +159,9 @@ def _found(raw: msgspec.Raw, answer: Answer) -> Found:
 def _ask(client: Client, name: str) -> Found | None:
     try:
         answer = client.get(f"/organizations/{name}/")
-    except (Forbidden, Gone):
+    except (Forbidden, Gone) as error:
+        if error.reason == ALLOW_LIST:
+            raise
         return None
     return _found(msgspec.Raw(answer.body), answer)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from extractors.errors import Forbidden, Gone
 from extractors.governor import MOST_IN_FLIGHT, UNLIMITED_IN_FLIGHT, Allowance, Governor
 from extractors.plan import Organization, Project, Slice
 from extractors.stream import Request, Stream
@@ -123,14 +124,12 @@ def forecast(
         before = clients.usage().requests
         now = found[0].answer.date.astimezone(UTC).replace(tzinfo=None)
         as_of = end_of_windows(settings, now, since, until)
-        listed = {
-            f.organization: ask_projects(clients.of(f.organization.organization_id), f.organization)
-            for f in found
-        }
+        refused: dict[str, str] = {}
+        listed = {f.organization: _projects(clients, f.organization, refused) for f in found}
         refuse_unknown([p for projects in listed.values() for p in projects], settings.projects)
         scopes = {o: [p for p in ps if p.is_wanted(settings.projects)] for o, ps in listed.items()}
         sizers = _sizers(clients, learnt, scopes, streams.values(), settings, as_of)
-        parts = _foundation(clients, learnt, found, listed, before)
+        parts = _foundation(clients, learnt, found, listed, before, refused)
         parts += _listings(clients, sizers, scopes, streams, settings, learnt, as_of, since)
         parts += _items(clients, sizers, scopes, streams.values(), settings)
         known = {f.organization.organization_id for f in found} & set(learnt.last)
@@ -143,6 +142,15 @@ def forecast(
             asked=clients.usage().requests,
             notes=(learnt.note,) if learnt.note else (),
         )
+
+
+def _projects(clients: Clients, organization: Organization, refused: dict[str, str]) -> list[Project]:
+    """Its projects; none where Sentry refuses to list them, as an export takes it."""
+    try:
+        return ask_projects(clients.of(organization.organization_id), organization)
+    except (Forbidden, Gone) as error:
+        refused[organization.slug] = str(error)
+        return []
 
 
 def _sizers(
@@ -168,6 +176,7 @@ def _foundation(
     found: Sequence[Found],
     listed: dict[Organization, list[Project]],
     asked: int,
+    refused: dict[str, str],
 ) -> list[Part]:
     """What was asked just now is what the run asks first."""
     parts = []
@@ -195,6 +204,7 @@ def _foundation(
                     ),
                     latency=0.0,
                     lanes=1,
+                    refused=refused.get(organization.slug, "") if name == FOUNDATION[1] else "",
                 )
             )
     return parts

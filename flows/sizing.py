@@ -29,7 +29,7 @@ from extractors.stream import Request, Stream
 from flows.clients import Clients
 from flows.planning import ITEMS_A_SLICE
 from transforms.reader import make_reader
-from transforms.repair import Unreadable
+from transforms.repair import Unreadable, repair
 from transforms.series import decode_answer
 from warehouse.learnt import Learnt, Size
 
@@ -37,7 +37,7 @@ Basis = Literal["listed", "counted", "before", "sampled", "at least", "unknown",
 """Where a figure comes from: listed just now · Sentry's own count · earlier runs · a few answers stand for
 all · there is more than was looked at · nothing is known · Sentry refused to answer."""
 
-SAMPLES = 3
+SAMPLES = 4
 """Slices that stand for all of their kind, spread evenly over busy and quiet, old and new."""
 
 SAMPLE_PAGES = 3
@@ -319,7 +319,7 @@ class Sizer:
             records = reader.read([answer.body], context).records
             taken.rows += records
             taken.bytes += len(answer.body)
-            taken.body = taken.body or answer.body
+            taken.body = taken.body or (answer.body if records else b"")
             taken.more = answer.cursor is not None
             hits = answer.hits if hits is None else hits
             if taken.more:
@@ -408,12 +408,12 @@ class Sizer:
             b"",
         )
         try:
-            item = str(msgspec.json.decode(body, type=list[_Identity])[0].id)
+            item = str(msgspec.json.decode(repair(body), type=list[_Identity])[0].id)
             path = request.path.replace("{organization}", self._organization.slug).replace("{item}", item)
             region = self._organization.region or None
             asked = (self._client.get(path, region=region, retries=2) for _ in range(1))
             (answer,) = self._timed(request, asked)
-        except (msgspec.DecodeError, IndexError, Gone, Forbidden, BadQuery, TooLarge):
+        except (Unreadable, msgspec.DecodeError, IndexError, Gone, Forbidden, BadQuery, TooLarge):
             return 0.0
         return float(len(answer.body))
 
@@ -455,7 +455,7 @@ def _spread(ordered: Sequence[Slice], count: int) -> list[Slice]:
     """The first when one is enough, else so many, evenly spread."""
     if count == 1 or len(ordered) <= count:
         return list(ordered[:count])
-    return [ordered[round((len(ordered) - 1) * i / (count - 1))] for i in range(count)]
+    return [ordered[len(ordered) * (2 * i + 1) // (2 * count)] for i in range(count)]
 
 
 def _shortened(request: Request, slice_: Slice) -> Slice | None:

@@ -119,6 +119,7 @@ STREAM = Stream(
             paging=None,
             worklist="events_latest",
             detail="latest-per-issue",
+            scopes=("event:read",),
             measure="count_unique(issue)",
             items_of="issues",
             may_be_gone=True,  # issues stay longer than their events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
-from flows.check import Finding, Findings, check
+from flows.check import check
+from flows.findings import Finding, Findings
 from flows.settings import load_settings
 from tests.cli.conftest import Run
 from tests.cli.proxy import Answered, proxy
@@ -77,6 +79,74 @@ def test_host_down(check_it: Check) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert check_it(url=f"http://127.0.0.1:{port}").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "subject", "code"),
+    [
+        (Answered(200, b"<html>Sign in</html>"), "server", 1),
+        (Answered(200, b'{"a": 1}'), "server", 1),
+        (Answered(200, b"17"), "server", 1),
+        (Answered(200, b""), "server", 1),
+        (Answered(200, b'[1, null, {"id": null}]'), "organizations", 1),
+        (Answered(200, b"[]"), "organizations", 2),
+        (Answered(403, b"<html>Blocked</html>"), "server", 1),
+        (Answered(401, b"<html>Sign in</html>"), "token", 2),
+        (Answered(404, b""), "organizations", 2),
+    ],
+)
+def test_servers_that_answer_no_sense(check_it: Check, reply: Answered, subject: str, code: int) -> None:
+    with proxy("http://127.0.0.1:1", answers=lambda _: reply) as url:
+        found = check_it(url=url)
+    bad = [f for f in found.all if f.state == "bad"]
+    assert [f.subject for f in bad] == [subject], found.all
+    assert found.exit_code == code
+
+
+def test_a_server_that_answers_everything_with_the_same(check_it: Check) -> None:
+    """What is a list of records may pass; what can not be read says so, and which tables stay empty."""
+    with proxy("http://127.0.0.1:1", answers=lambda _: Answered(200, b'[{"id": 1, "slug": "a"}]')) as url:
+        found = check_it(url=url)
+    assert found.exit_code == 3
+    for subject, table in (
+        ("sessions", "session_health"),
+        ("outcomes", "outcomes"),
+        ("discover", "discover_"),
+    ):
+        finding = of(found, f"{subject} of a")
+        assert finding.state == "bad"
+        assert table in finding.says
+    assert of(found, "teams of a").state == "good"
+
+
+def test_an_organization_token(check_it: Check) -> None:
+    options = SandboxOptions(
+        token="sntrys_0123", projects=1, issues=2, events=4, members=1, days=5, refused_projects=0
+    )
+    with Sandbox(options) as sandbox:
+        found = check_it(url=sandbox.url, token="sntrys_0123")
+    assert found.exit_code == 3
+    assert "internal integration" in of(found, "token").fix
+
+
+def test_projects_that_may_not_be_listed(check_it: Check, sentry: Sandbox) -> None:
+    refuse = lambda p: Answered(403) if p.split("?")[0].endswith("/projects/") else None  # noqa: E731
+    with proxy(sentry.url, answers=refuse) as url:
+        found = check_it(url=url)
+    assert found.exit_code == 3
+    assert [f.subject for f in found.all if f.state != "good"] == ["projects"]
+    assert "org:read" in of(found, "projects").fix
+
+
+def test_what_is_asked_one_by_one_is_tried(check_it: Check, sentry: Sandbox) -> None:
+    with proxy(sentry.url, answers=lambda p: Answered(403) if "/latest/" in p else None) as url:
+        found = check_it(url=url)
+    events = of(found, "events of acme")
+    assert events.state == "bad"
+    assert "event_frames" in events.says
+    assert "event_tags" not in events.says
+    assert "event:read" in events.fix
+    assert of(found, "issues of acme").state == "good"
 
 
 def test_unknown_organization_and_project(check_it: Check) -> None:
@@ -152,6 +222,14 @@ def test_an_older_server_is_asked_the_older_way(check_it: Check) -> None:
         found = check_it(url=sandbox.url)
     assert found.exit_code == 0
     assert "retention" in {f.subject for f in found.all}
+
+
+def test_a_full_disk(check_it: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")
+    for free, state, code in ((1 << 20, "bad", 1), (1 << 28, "warning", 0), (1 << 40, "good", 0)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        found = check_it(token="")
+        assert (of(found, "disk").state, of(found, "disk").code) == (state, code)
 
 
 def test_a_home_that_is_a_file(check_it: Check, tmp_path: Path) -> None:

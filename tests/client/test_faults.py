@@ -63,6 +63,7 @@ ENDURED: list[tuple[Reply, str, type[SentryError], int]] = [
 ]
 FINAL: list[tuple[Reply, str, type[SentryError]]] = [
     (detail("Invalid token", 401), "bad token", errors.Unauthorized),
+    (Reply(401, b"<html>Sign in</html>"), "login in front", errors.Unauthorized),
     (detail("Token expired", 401), "token expired", errors.Unauthorized),
     (detail("User inactive or deleted", 401), "token owner inactive", errors.Unauthorized),
     (detail("Authentication credentials were not provided.", 401), "no token", errors.Unauthorized),
