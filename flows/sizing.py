@@ -23,7 +23,7 @@ from extractors.errors import (
     TooLarge,
     Unauthorized,
 )
-from extractors.plan import Organization, Project, Slice, fill, floor, path_of
+from extractors.plan import Organization, Project, Slice, fill, floor, page_size, path_of
 from extractors.sizing import Counts, count_errors
 from extractors.stream import Request, Stream
 from flows.clients import Clients
@@ -51,6 +51,9 @@ MOST_COUNTS = 6
 
 ASKED_AGAIN = timedelta(minutes=10)
 """How long before the last run the worklists begin, as their SQL says."""
+
+HALVES, VALUES_APART = 2, 5
+"""Requests that an answer beyond the cap takes besides: two halves, or one for each session status."""
 
 MOST_POINTS = 10_000
 """Of a series answer, groups times intervals; Sentry drops what is beyond (facts §4.3, §4.4)."""
@@ -238,11 +241,14 @@ class Sizer:
         sample = self._samples.get(_kind(slice_))
         taken = sample if isinstance(sample, Sample) else Sample()
         size = self._size(slice_)
-        if request.paging:
+        if request.paging and request.shape != "series":
             return max(1, math.ceil(rows / _page_rows(request, taken, size)))
         if size and size.seconds:
             return max(1, round(size.requests / size.seconds * _seconds(slice_)))
-        return 3 if taken.capped * 2 > taken.slices else 1  # itself and two halves; totals are shared
+        if taken.full_pages:  # pages of groups, which have as many rows as they have intervals with anything
+            return max(1, math.ceil(rows * len(taken.full_pages) / max(1, sum(taken.full_pages))))
+        more = VALUES_APART if request.apart else HALVES
+        return 1 + more if taken.capped * 2 > taken.slices and not request.paging else 1
 
     def _row_bytes(self, stream: Stream, request: Request, slices: Sequence[Slice]) -> float:
         known = self._learnt.row_bytes.get((stream.name, request.name))
@@ -344,7 +350,7 @@ class Sizer:
                         path_of(slice_, request),
                         fill(choices[number], slice_),
                         paging=request.paging,
-                        page_size=request.page_size,
+                        page_size=page_size(slice_, request),
                         region=self._organization.region or None,
                         retries=2,
                     ),
