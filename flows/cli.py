@@ -217,9 +217,15 @@ def check_command(context: click.Context, home: str | None, config: str | None, 
 
 
 @command("status")
+@click.option("--exit-code", is_flag=True, help="End with 3 unless everything is complete and fresh.")
 @JSON
-def status_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:
+def status_command(
+    context: click.Context, home: str | None, config: str | None, exit_code: bool, as_json: bool
+) -> None:
     """Show the last runs, how fresh and how complete each table is.
+
+    For monitors: --json has `is_proven`, which is true when the last run was complete, every day of every
+    table is, and nothing is older than 36 hours; --exit-code says the same.
 
     \b
     Example:  sentry-warehouse status
@@ -232,6 +238,8 @@ def status_command(context: click.Context, home: str | None, config: str | None,
         click.echo(to_json(found))
     else:
         print_status(found)
+    if exit_code and not found["is_proven"]:
+        raise SystemExit(3)
 
 
 @command("query")

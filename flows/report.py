@@ -220,19 +220,22 @@ def print_status(found: dict[str, Any]) -> None:
         )
     console.print(runs)
     tables = Grid(title="\nTables", title_justify="left", box=None, pad_edge=False)
-    for name in ("table", "complete", "checked (UTC)", "Sentry counts", "loaded"):
+    for name in ("table", "complete", "up to (UTC)", "", "Sentry counts", "loaded"):
         tables.add_column(name)
     for row in found["tables"]:
-        whole = row["whole"] == row["slices"]
-        share = f"{row['whole']}/{row['slices']} slices"
+        color = "green" if row["is_proven"] else "yellow"
         tables.add_row(
             escape(visible(row["table"])),
-            f"[{'green' if whole else 'yellow'}]{share}[/]",
-            _minute(row["checked_at"]),
+            f"[{color}]{row['whole_days'] or 0:,}/{row['days'] or 0:,} days[/]",
+            _minute(row["up_to"]),
+            f"[{color}]{row['freshness']}[/]",
             "" if row["expected"] is None else f"{row['expected']:,}",
             "" if row["loaded"] is None else f"{row['loaded']:,}",
         )
     console.print(tables)
+    console.print("\nA day counts once for each project; green is what is complete and fresh.", style="dim")
+    if found["is_proven"]:
+        console.print("Everything is complete and fresh.", style="green")
     if found["incomplete"]:
         console.print("\nNot complete", style="yellow")
         for line in troubles(found["incomplete"]):

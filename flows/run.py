@@ -273,7 +273,7 @@ class Run:
             "rows": progress.records,
             "bytes": progress.bytes,
             "status": progress.status,
-            "expected": progress.expected,
+            "expected": None if progress.status in ("forbidden", "gone") else progress.expected,
             "loaded": progress.loaded,
             "reason": progress.reason,
             "started_at": progress.started_at,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
+from warehouse.mart_files import all_marts
 from warehouse.schema import literal
 from warehouse.store import CATALOG, WarehouseError
+
+FOLDER = Path(__file__).with_name("status")
 
 
 class QueryError(WarehouseError):
@@ -167,23 +171,31 @@ def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
     return connection, False
 
 
-def status(home: Path) -> dict[str, Any]:
+def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
     """What `status` shows: last runs, freshness and completeness by table, what is not whole, drift.
 
-    Raises WarehouseError when there is nothing yet.
+    `is_proven` says that the newest run is complete, and so is every table, up to 36 hours before `now`
+    (UTC without a zone; this machine's clock unless given). Raises WarehouseError when there is nothing yet.
     """
+    now = now or datetime.now(UTC).replace(tzinfo=None)
     connection, busy = connect_for_status(home)
     try:
         ask = _Asker(connection)
+        runs = ask(
+            "select run_id, command, as_of, started_at, finished_at, status, requests, rows, note "
+            "from meta.runs order by started_at desc limit 5"
+        )
+        tables = ask(_sql("tables"), {"now": now})
+        ended = [run for run in runs if run["status"] != "running"]
         return {
             "home": str(home),
+            "is_proven": bool(ended)
+            and ended[0]["status"] == "complete"
+            and all(table["is_proven"] for table in tables),
             "export_running": busy,
-            "runs": ask(
-                "select run_id, command, as_of, started_at, finished_at, status, requests, rows, note "
-                "from meta.runs order by started_at desc limit 5"
-            ),
-            "tables": ask(TABLES),
-            "incomplete": ask(INCOMPLETE),
+            "runs": runs,
+            "tables": tables,
+            "incomplete": ask(_sql("incomplete")),
             "drift": ask("select * from meta.drift order by last_seen desc, stream, kind, path"),
             "rejects": ask(
                 "select stream, table_name, path, reason, count(*) as values from meta.rejects "
@@ -195,72 +207,18 @@ def status(home: Path) -> dict[str, Any]:
         connection.close()
 
 
+def _sql(name: str) -> str:
+    """A SELECT of `status/`; `{name}` in it stands for another of them, or for a mart."""
+    marts = {mart.name: mart.sql for mart in all_marts()}
+    text = marts[name] if name in marts else (FOLDER / f"{name}.sql").read_text("utf-8")
+    return re.sub(r"\{(\w+)\}", lambda other: f"({_sql(other[1])})", text)
+
+
 class _Asker:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def __call__(self, sql: str) -> list[dict[str, Any]]:
-        found = self._connection.execute(sql)
+    def __call__(self, sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        found = self._connection.execute(sql, values or {})
         names = [d[0] for d in found.description or []]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
-TABLES = """
-with newest as (
-    select
-        organization_id,
-        stream,
-        request,
-        project_id,
-        status,
-        expected,
-        loaded,
-        finished_at,
-        row_number() over (
-            partition by organization_id, stream, request, project_id, window_start
-            order by finished_at desc
-        ) as age
-    from meta.coverage
-)
-select
-    case
-        when stream = 'discover' then 'discover_' || request
-        else trim(stream || ' ' || request)
-    end as "table",
-    count(*) filter (status in ('complete', 'sampled')) as whole,
-    count(*) as slices,
-    sum(expected) as expected,
-    sum(loaded) as loaded,
-    max(finished_at) as checked_at
-from newest
-where age = 1
-group by 1
-order by 1
-"""
-
-INCOMPLETE = """
-with newest as (
-    select
-        *,
-        row_number() over (
-            partition by organization_id, stream, request, project_id, window_start
-            order by finished_at desc
-        ) as age
-    from meta.coverage
-)
-select
-    stream,
-    request,
-    organization_id,
-    project_id,
-    window_start,
-    window_end,
-    status,
-    expected,
-    loaded,
-    reason
-from newest
-where age = 1 and status not in ('complete', 'sampled')
-order by stream, request, organization_id, project_id, window_start
-limit 100
-"""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from extractors.sandbox import Sandbox, SandboxOptions
+from flows.pipeline import Result
+from tests.cli.command import run_command
 from tests.export.conftest import Start, query, run_export
 from tests.export.truth import differences
+from warehouse.inspect import status
 
-SMALL = {"projects": 3, "issues": 40, "events": 600, "rate_limit": 0}
+SMALL = {"projects": 3, "issues": 30, "events": 400, "days": 40, "rate_limit": 0}
 
 
 @pytest.mark.parametrize("age", ["2026", "2023"])
@@ -26,19 +33,50 @@ def test_first_run_second_run_and_a_night(start: Start, tmp_path: Path, age: str
     assert differences(sandbox, tmp_path) == {}
 
 
+World = tuple[Sandbox, Path, Result]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An organization that refuses nothing, and an export of it."""
+    home = tmp_path_factory.mktemp("whole")
+    with Sandbox(SandboxOptions(**SMALL, refused_projects=0)) as sandbox:
+        yield sandbox, home, run_export(sandbox, home)
+
+
 def test_only_the_refused_project_is_not_complete(start: Start, tmp_path: Path) -> None:
     sandbox = start(**SMALL)
     result = run_export(sandbox, tmp_path)
     (refused,) = [p["project_id"] for p in sandbox.truth("projects") if p["refused"]]
     assert {(s["project_id"], s["status"]) for s in result.incomplete} == {(refused, "forbidden")}
     assert result.exit_code == 3
+    found = status(tmp_path, result.as_of)
+    assert not found["is_proven"]
+    assert {(row["project_id"], row["status"]) for row in found["incomplete"]} == {(refused, "forbidden")}
+    assert query(
+        tmp_path, "select distinct expected, ratio from marts.completeness where status = 'forbidden'"
+    ) == [(None, None)]
 
 
-def test_nothing_is_left_out_where_nothing_is_refused(start: Start, tmp_path: Path) -> None:
-    sandbox = start(**SMALL, refused_projects=0)
-    result = run_export(sandbox, tmp_path)
+def test_nothing_is_left_out_where_nothing_is_refused(whole: World) -> None:
+    _, home, result = whole
     assert (result.incomplete, result.exit_code, result.status) == ([], 0, "complete")
-    assert query(tmp_path, "select count(*) from meta.rejects where path = ''") == [(0,)]
+    assert query(home, "select count(*) from meta.rejects where path = ''") == [(0,)]
+
+
+def test_status_is_green_only_while_it_is_proven(whole: World) -> None:
+    _, home, result = whole
+    found = status(home, result.as_of)
+    assert found["is_proven"]
+    assert {row["freshness"] for row in found["tables"]} == {"fresh"}
+    assert all(row["days"] == row["whole_days"] for row in found["tables"])
+    late = status(home, result.as_of + timedelta(hours=37))
+    assert not late["is_proven"]
+    assert {row["freshness"] for row in late["tables"]} == {"stale"}
+    said = run_command(
+        "status", "--exit-code", "--json", folder=home.parent, variables={"SENTRY_WAREHOUSE_HOME": str(home)}
+    )
+    assert (said.code, json.loads(said.out)["is_proven"]) == (0, True)
 
 
 def test_empty_organization(start: Start, tmp_path: Path) -> None:
@@ -50,17 +88,16 @@ def test_empty_organization(start: Start, tmp_path: Path) -> None:
     assert query(tmp_path, "select count(*) from marts.release_health") == [(0,)]
 
 
-def test_published_file_opens_by_itself_and_holds_the_rows(start: Start, tmp_path: Path) -> None:
-    sandbox = start(**SMALL)
-    result = run_export(sandbox, tmp_path)
-    assert query(tmp_path, "select count(*) from events") == [(result.rows["events"],)]
-    parquet = tmp_path / "published" / "parquet" / "events.parquet"
-    assert query(tmp_path, f"select count(*) from '{parquet}'") == [(result.rows["events"],)]
+def test_published_file_opens_by_itself_and_holds_the_rows(whole: World) -> None:
+    _, home, result = whole
+    assert query(home, "select count(*) from events") == [(result.rows["events"],)]
+    parquet = home / "published" / "parquet" / "events.parquet"
+    assert query(home, f"select count(*) from '{parquet}'") == [(result.rows["events"],)]
 
 
-def test_project_filter(start: Start, tmp_path: Path) -> None:
-    sandbox = start(**SMALL)
-    chosen = next(p for p in sandbox.truth("projects") if not p["refused"])
+def test_project_filter(whole: World, tmp_path: Path) -> None:
+    sandbox, _, _ = whole
+    chosen = sandbox.truth("projects")[0]
     result = run_export(sandbox, tmp_path, projects=[chosen["slug"]])
     assert result.exit_code == 0
     assert query(tmp_path, "select distinct project_id from events") == [(chosen["project_id"],)]

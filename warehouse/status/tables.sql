@@ -1,0 +1,43 @@
+-- One row per table: how many of its days (times projects) are whole, and up to when it is fresh. It is fresh
+-- when no project lags and what is newest is at most 36 hours old by the clock.
+with days as (
+    select
+        organization_id,
+        table_name,
+        count(*) as days,
+        count(*) filter (status in ('complete', 'sampled')) as whole_days,
+        sum(expected)::bigint as expected,
+        sum(loaded) filter (expected is not null)::bigint as loaded,
+        max(checked_at) as checked_at
+    from {standing}
+    group by all
+),
+
+fresh as (
+    select
+        organization_id,
+        table_name,
+        up_to,
+        projects_behind,
+        case
+            when status = 'fresh' and up_to < $now - interval 36 hour then 'stale'
+            else status
+        end as freshness
+    from {freshness}
+)
+
+select
+    table_name as "table",
+    sum(days)::bigint as days,
+    sum(whole_days)::bigint as whole_days,
+    sum(expected)::bigint as expected,
+    sum(loaded)::bigint as loaded,
+    max(checked_at) as checked_at,
+    min(up_to) as up_to,
+    greatest(date_diff('hour', min(up_to), $now), 0) as age_hours,
+    coalesce(max(freshness) filter (freshness <> 'fresh'), 'fresh') as freshness,
+    coalesce(sum(days) = sum(whole_days) and bool_and(freshness = 'fresh'), false) as is_proven
+from days
+full join fresh using (organization_id, table_name)
+group by all
+order by all
