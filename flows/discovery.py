@@ -26,6 +26,9 @@ class _Record(msgspec.Struct):
     created: Any = msgspec.field(default="", name="dateCreated")
 
 
+SECONDS = len("2026-01-31T00:00:00")
+"""Of a time as Sentry writes it; fractions come and go between its versions (facts §4.0)."""
+
 ALLOW_LIST = "allow-list"
 """Reason of a refusal that is not Sentry's own (extractors.errors): it says nothing of organizations."""
 
@@ -46,7 +49,7 @@ SERVERS = "servers"
 class Found:
     """An organization with the answer that names it: a page of one record.
 
-    created   when it was made, as its server writes it; "" where it does not say
+    created   when it was made, to the second, as its server writes it; "" where it does not say
     """
 
     organization: Organization
@@ -152,7 +155,9 @@ def _found(raw: msgspec.Raw, answer: Answer) -> Found:
         organization_id=str(record.id), slug=record.slug, region=region if isinstance(region, str) else ""
     )
     return Found(
-        organization, replace(answer, body=b"[" + bytes(raw) + b"]", cursor=None), str(record.created)
+        organization,
+        replace(answer, body=b"[" + bytes(raw) + b"]", cursor=None),
+        str(record.created)[:SECONDS],
     )
 
 

@@ -75,7 +75,9 @@ def look_back(home: Path) -> Learnt:
     try:
         connection, _ = connect_for_status(home)
     except WarehouseError:
-        return Learnt(note=f"{home} can not be read, so this plan is that of a first run.")
+        return Learnt(
+            note=f"The warehouse in {home} is in use or can not be read, so this plan is that of a first run."
+        )
     try:
         return _read(_Rows(connection))
     except duckdb.Error as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from flows.pipeline import Result
 from tests.cli.command import Outcome, run_command
 from tests.cli.proxy import Answered, proxy
 from tests.export.conftest import query, run_export, settings_for
+from warehouse import state
+from warehouse.learnt import Learnt, look_back
+from warehouse.store import Store
 
 REQUESTS, ROWS = 0.15, 0.3
 """How far off a plan may be: requests decide how long a run takes, rows rest on samples."""
@@ -166,6 +169,23 @@ def test_an_older_server_is_asked_the_older_way(tmp_path: Path) -> None:
         result = run_export(sandbox, tmp_path / "data", **SMALL)
     assert planned.exit_code == 0
     assert sum(p.requests for p in planned.parts) == pytest.approx(result.requests, rel=REQUESTS)
+
+
+def test_a_run_that_was_cut_off_is_said(tmp_path: Path) -> None:
+    as_of = datetime(2026, 1, 2)
+    with Store(tmp_path / "warehouse.duckdb") as store:
+        state.begin_run(store, {"run_id": "r", "command": "export", "as_of": as_of, "started_at": as_of})
+        slices = [{"slice_id": str(n), "stream": "teams", "request": ""} for n in range(3)]
+        state.save_plan(store, "r", slices)
+    assert "was cut off with 3 of 3 slices left" in look_back(tmp_path).note
+
+
+def test_a_warehouse_that_can_not_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "warehouse.duckdb").write_text("dear diary\n" * 1000)
+    learnt = look_back(tmp_path)
+    assert "first run" in learnt.note
+    assert not learnt.marks
+    assert look_back(tmp_path / "none") == Learnt()
 
 
 # the command

@@ -7,6 +7,8 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,13 @@ from extractors.client import Client
 from extractors.sandbox import Sandbox
 from flows.clients import Clients
 from flows.discovery import check_server, find_organizations
+from flows.pipeline import export
+from flows.progress import Progress
 from flows.settings import UsageError, load_settings
 from tests.cli.command import run_command
 from tests.client.servers import Asked, Reply, Server, serving
-from tests.servers.conftest import forward, relay
+from tests.export.conftest import query
+from tests.servers.conftest import FEW, forward, relay, small
 from warehouse.store import Store
 
 ONLY = {"SENTRY_WAREHOUSE_STREAMS_ONLY": "teams,members", "SENTRY_WAREHOUSE_PRIVACY_KEY": "0" * 32}
@@ -155,8 +160,6 @@ def noted(store: Store, sandbox: Sandbox, url: str, **change: str) -> None:
     with Clients(made) as clients:
         found = find_organizations(clients, ())
     if change:
-        from dataclasses import replace
-
         found = [replace(f, **change) for f in found]  # type: ignore[arg-type]
     check_server(store, url, found)
 
@@ -171,3 +174,23 @@ def test_two_servers_whose_ids_collide_are_refused(acme: Sandbox, globex: Sandbo
             noted(store, acme, "https://other.example.org", created="2020-01-01T00:00:00Z")
     assert "other.example.org" in str(caught.value)
     assert "moved.example.org" in str(caught.value)
+
+
+def test_a_home_for_two_servers(acme: Sandbox, globex: Sandbox, tmp_path: Path) -> None:
+    """Each is exported by itself, and both stay; one whose ids are taken is refused, and harms neither."""
+
+    def run(sandbox: Sandbox, url: str) -> int:
+        values = {"url": url, "token": sandbox.token, "home": str(tmp_path), "privacy_key": "0" * 32, **FEW}
+        return export(load_settings(None, values, environment={}), Progress()).exit_code
+
+    def members() -> list[tuple[str, int]]:
+        sql = "select slug, count(*) from members join organizations using (organization_id) group by all"
+        return sorted(query(tmp_path, sql))
+
+    assert (run(acme, acme.url), run(globex, globex.url)) == (0, 0)
+    assert [slug for slug, _ in members()] == ["acme", "globex"]
+    before = members()
+    options = replace(small("initech", "2026", "sntryu_initech"), clock_offset=timedelta(days=-400))
+    with Sandbox(options, "127.0.0.2") as other, pytest.raises(UsageError, match=r"'acme' of 127\.0\.0\.1"):
+        run(other, other.url)
+    assert members() == before
