@@ -20,7 +20,7 @@ from flows.orchestration import ENVIRONMENT
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds until something is held to be broken; this machine may be busy."""
 
 
