@@ -47,7 +47,9 @@ MOST_HELD_BYTES = 48_000_000
 
 MOST_CUTS = 5
 """A window of 30 days is cut down to one so often. Where an answer is far from its cap, smaller pieces hardly
-hold more: it is asked again in halves, once."""
+hold more: it is asked again in halves, once, and further only where that brought more to light."""
+CUT_HELPS = 1.1
+"""Where a piece lists so many times the share that the whole did, the server has a smaller cap."""
 
 MOST_THREADS = 512
 """Never reached: each stream has its own bound."""
@@ -175,6 +177,7 @@ class Run:
     totals: Totals = field(default_factory=Totals)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
     _choosing: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
+    _shares: dict[str, float] = field(default_factory=dict)
     _held: dict[str, int] = field(default_factory=dict)
     _cuts: Counter[tuple[str, ...]] = field(default_factory=Counter)
     loader: Loader = field(init=False)
@@ -347,9 +350,13 @@ class Run:
                 else "Sentry left rows out without a word"
             )
             few = request.points and not request.apart and progress.records < request.points // 2
+            share = (progress.loaded or 0) / progress.expected if progress.expected else 0.0
+            helped = share > CUT_HELPS * self._shares.get(slice_.slice_id, share)
             progress.status = "complete"
-            if state.times_cut(self.store, self.run_id, plan_row(slice_)) < (1 if few else MOST_CUTS):
+            most = 1 if few and not helped else MOST_CUTS
+            if state.times_cut(self.store, self.run_id, plan_row(slice_)) < most:
                 self._cut(slice_, progress, "capped", f"{reason}, and the window can not be made smaller.")
+                self._shares.update((child.slice_id, share) for child in progress.children)
             else:
                 progress.status, progress.reason = "capped", f"{reason}, also when asked in pieces."
 

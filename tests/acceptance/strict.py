@@ -311,25 +311,43 @@ class StrictSentry:
         if kind == "sessions" and "session.status" in by and any("rate(" in f for f in fields):
             self.complain(asked, "rates by status")
             raise bad("Cannot group by session.status")
-        groups = self.world.grouped(kind, projects, by, fields, starts, length)
+        status = asked.one("query").removeprefix("session.status:")
+        groups = self.world.grouped(kind, projects, by, fields, starts, length, status=status)
         without_series = kind == "stats_v2" and "project" in by
         if kind == "stats_v2":
             self._cut_rows(groups)
-        else:
-            most = max(1, self.row_cap // len(starts))
-            ranked = sorted(groups, key=lambda g: -(g["totals"].get("sum(session)") or 0))
-            parts = {tuple(v for k, v in g["by"].items() if k != "session.status"): g for g in ranked}
-            kept = list(parts)[:most]
-            groups = [
-                g for g in groups if tuple(v for k, v in g["by"].items() if k != "session.status") in kept
-            ]
+        headers: dict[str, str] = {}
+        if kind == "sessions":
+            groups, headers = self._page_of_groups(asked, groups, len(starts))
         body: dict[str, Any] = {"start": iso(starts[0]), "end": iso(starts[-1] + length), "groups": groups}
         if without_series:
-            self.complain(asked, "no series when grouped by project")
             groups[:] = [{k: v for k, v in g.items() if k != "series"} for g in groups]
         else:
             body["intervals"] = [iso(s) for s in starts]
-        return 200, body, {}
+        return 200, body, headers
+
+    def _page_of_groups(
+        self, asked: Asked, groups: list[dict[str, Any]], intervals: int
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """Sessions: the largest groups up to the cap, and silence on the rest; true pages with per_page, but
+        never a second one when statuses are groups."""
+
+        def base(group: dict[str, Any]) -> tuple[Any, ...]:
+            return tuple(v for k, v in group["by"].items() if k != "session.status")
+
+        ranked = sorted(groups, key=lambda g: -(g["totals"].get("sum(session)") or 0))
+        bases = list({base(g): None for g in ranked})
+        if "per_page" not in asked.query:
+            kept = bases[: max(1, self.row_cap // intervals)]
+            return [g for g in groups if base(g) in kept], {}
+        size = int(asked.one("per_page"))
+        if (size + 1) * intervals > 10_000:
+            self.complain(asked, "too granular")
+            raise bad(f"Your interval and date range is too granular for a per_page of {size}")
+        _, kept, headers = self.page(asked, bases, size)
+        if "session.status" in asked.query.get("groupBy", []):
+            headers = {"Link": headers["Link"].replace('results="true"', 'results="false"')}
+        return [g for g in groups if base(g) in kept], headers
 
     def _cut_rows(self, groups: list[dict[str, Any]]) -> None:
         """Leaves out what is beyond the cap, without a word; totals stay whole."""

@@ -314,6 +314,7 @@ class World:
         fields: list[str],
         starts: list[datetime],
         length: timedelta,
+        status: str = "",
     ) -> list[dict[str, Any]]:
         """Groups of a series answer, with their series filled with zeros."""
         source = self.counted if kind == "stats_v2" else self.sessions
@@ -324,7 +325,11 @@ class World:
         )
         groups: dict[tuple[Any, ...], dict[str, Any]] = {}
         for (project, a, b, c, time), amounts in source.items():
-            if project not in projects or not starts[0] <= time < starts[-1] + length:
+            if (
+                status not in ("", c)
+                or project not in projects
+                or not starts[0] <= time < starts[-1] + length
+            ):
                 continue
             values = dict(zip(names, (a, b, c), strict=True)) | {"project": int(project)}
             key = tuple(values[name] for name in by)
