@@ -91,3 +91,17 @@ def test_after_an_end_in_the_middle_the_next_run_goes_on(
     assert set(slices(home)) == {"done"}
     assert runs(home) == ["incomplete"]
     assert rows(home) == expected_rows(deployed, slow_sandbox, tmp_path)
+
+
+def test_a_run_outlives_its_worker(
+    deployed: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
+) -> None:
+    """A worker that is killed leaves the process of its run alone: that goes on to its end."""
+    with process(WORKER, deployed.environment(**slowly(slow_sandbox, home)), tmp_path) as worker:
+        run = deployed.start_deployment(NIGHTLY)
+        deployed.wait_until_at_work(run)
+        worker.kill()
+    state = deployed.wait_until_ended(run)
+    assert state["name"] == "Incomplete", state["message"]
+    assert runs(home) == ["incomplete"]
+    assert rows(home) == expected_rows(deployed, slow_sandbox, tmp_path)
