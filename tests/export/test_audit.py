@@ -13,6 +13,7 @@ import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
 from tests.export.conftest import query, run_export
+from warehouse.checks import CheckFailed
 
 OPTIONS = SandboxOptions(
     projects=1, issues=12, events=200, days=20, rate_limit=0, refused_projects=0, short_pages=False
@@ -106,3 +107,12 @@ def test_a_day_that_lost_events_is_read_again(sandbox: Sandbox, home: Path) -> N
     run_export(sandbox, home, **ONLY)
     listed = sum(e["listed"] for e in sandbox.truth("events"))
     assert query(home, "select count(*) from events") == [(listed,)]
+
+
+def test_what_does_not_hold_together_is_not_published(sandbox: Sandbox, home: Path) -> None:
+    before = (home / "published").resolve()
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("insert into event_tags (organization_id, event_id, key) values ('1', 'e0', 'os')")
+    with pytest.raises(CheckFailed, match=r"event_tags without a row of events.*event_id e0, key os"):
+        run_export(sandbox, home, **ONLY)
+    assert (home / "published").resolve() == before
