@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -79,9 +81,10 @@ def demo(home: str | None) -> int:
         with make_progress() as progress:
             result = export(settings, progress)
         print_summary(result, settings)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for question, sql in QUESTIONS:
         _step(question)
-        click.echo(grid(run_query(where, sql)))
+        click.echo(grid(run_query(where, sql), width))
     _next(where)
     return 0
 
