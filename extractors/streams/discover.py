@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream, Window
+from transforms.privacy.names import kind_of_tag
 from warehouse.schema import Column, Context, Table, Type, snake_case
 
 DEFAULT_QUERIES = (
@@ -32,15 +33,25 @@ DEFAULT_QUERIES = (
 OLDER_DATASETS = {"errors": "!event.type:transaction", "transactions": "event.type:transaction"}
 """Servers before 2024 answer 400 to these datasets and want `discover` with a condition."""
 
-PERSONAL = {
-    "user": "user",
-    "user.display": "user",
-    "user.email": "email",
-    "user.id": "user_id",
-    "user.ip": "ip",
-    "user.username": "username",
-}
-"""What fields about users hold (`user` is the best identifier Sentry has of one)."""
+WRAPPED = re.compile(r"(?:tags\[|(?:any|min|max|last|first)\()(.*)[\])]")
+"""Forms of a field that show its values: a tag by its key, one value of a group."""
+
+
+def personal_kind(field: str) -> str | None:
+    """The kind of personal value (transforms.privacy) that a field shows; None where it shows none.
+
+    `user` is the best identifier Sentry has of one, `user.display` the best to show; all other names say
+    what they hold as names of tags do.
+    """
+    wrapped = WRAPPED.fullmatch(field)
+    name = wrapped[1] if wrapped else field
+    if "(" in name:
+        return None
+    if name in ("user", "user.display", "sentry:user"):
+        return "user"
+    known = {"user.email": "email", "user.ip": "ip", "user.username": "username"}.get(name)
+    return known or kind_of_tag(f"user.{name}" if name.startswith("geo.") else name)
+
 
 INTERVALS = {"1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
@@ -128,7 +139,11 @@ def _request(query: DiscoverQuery) -> Request:
             align=length,
         ),
         tables=(make_table(query),),
-        personal=tuple((field, PERSONAL[field]) for field in query.fields if field in PERSONAL),
+        personal=tuple(
+            (field.replace("~", "~0").replace("/", "~1"), kind)
+            for field in query.fields
+            if (kind := personal_kind(field))
+        ),
     )
 
 

@@ -94,14 +94,9 @@ STREAM = Stream(
     scope="project",
     scopes=("project:read",),
     personal=(
-        ("user/id", "user_id"),
-        ("user/email", "email"),
-        ("user/ip_address", "ip"),
-        ("user/username", "username"),
-        ("user/name", "name"),
-        ("user/geo", "geo"),
-        ("user/data", "data"),
+        ("user", "user"),  # as a whole: what Sentry may add to it is personal, too
         ("tags", "tags"),
+        *BODY_PERSONAL,  # summaries have none of it, unless a server of another age thinks otherwise
     ),
     requests=(
         Request(
@@ -125,7 +120,6 @@ STREAM = Stream(
             may_be_gone=True,  # issues stay longer than their events
             tables=(EVENTS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
-            personal=BODY_PERSONAL,
         ),
         # bodies fill no event_tags: Sentry may scrub a tag's key there that the summary shows
         # besides the summaries, which tell what is complete, at a tenth of the requests
@@ -140,7 +134,6 @@ STREAM = Stream(
             measure="count()",
             tables=(EVENTS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
-            personal=BODY_PERSONAL,
         ),
     ),
 )

@@ -41,6 +41,8 @@ STREAM = Stream(
         ("email", "member"),
         ("name", "member"),
         ("inviterName", "member"),
+        ("invite_link", "secret"),  # whoever has it may join
+        ("externalUsers", "member"),
         ("user/email", "member"),
         ("user/name", "member"),
         ("user/username", "member"),

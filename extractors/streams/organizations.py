@@ -27,6 +27,7 @@ STREAM = Stream(
     about="The organizations of the token, or those named in SENTRY_ORG.",
     source="GET /api/0/organizations/ (facts §5)",
     scope="organization",
+    personal=(("onboardingTasks/user", "member"),),
     requests=(
         Request(
             path="/organizations/",

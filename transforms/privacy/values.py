@@ -261,7 +261,12 @@ class Values:
         here = f"{path}/{name}"
         plain = normalise(name).removeprefix("x")
         kind = kind_of(plain)
-        if kind == "secret" or "signature" in plain or ("auth" in plain and "authority" not in plain):
+        if (
+            kind == "secret"
+            or "signature" in plain
+            or "oidc" in plain
+            or ("auth" in plain and "authority" not in plain)
+        ):
             return self.secret(raw, here)
         override = self.policy.override(here)
         if override is not None:
