@@ -76,7 +76,7 @@ STREAM = Stream(
     source="GET /api/0/organizations/{org}/projects/ (facts §5)",
     scope="organization",
     scopes=("org:read",),
-    personal=(("options", "extra"), ("securityToken", "secret")),
+    personal=(("options", "extra"),),
     requests=(
         Request(
             path="/organizations/{organization}/projects/",
