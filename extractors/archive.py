@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from glob import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ class Page:
 
 
 class Archive:
-    """Files of pages below one folder, `<stream>/<run>/<slice>-<number>.parquet`."""
+    """Files of pages below one folder, `<stream>/<run>/<slice>-<number>.parquet`; those of several slices
+    are named `pages-<position>.parquet`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,13 +57,13 @@ class Archive:
         self._refuse_links(relative)
         for folder in (self.folder, self.folder / first.stream, target.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_whole(target, pages)
+        _write_whole(_frame(pages), target)
         return str(relative)
 
     def rewrite(self, relative: str, pages: Sequence[Page]) -> None:
         """Puts other pages in a file's place, in one step. Raises OSError when the disk does not take it."""
         self._refuse_links(relative)
-        _write_whole(self.folder / relative, pages)
+        _write_whole(_frame(pages), self.folder / relative)
 
     def read(self, relative: str) -> list[Page]:
         """The pages of a file. Raises OSError or polars' ComputeError when it can not be read."""
@@ -69,6 +72,35 @@ class Archive:
         self._refuse_links(relative)
         frame = pl.read_parquet(self.folder / relative, glob=False)
         return [Page(**row) for row in frame.iter_rows(named=True)]
+
+    def pieces(self, relative: str) -> list[list[Page]]:
+        """The pages of a file by slice and load: what was loaded together. Raises as `read`."""
+        return [list(pages) for _, pages in groupby(self.read(relative), key=_piece)]
+
+    def join(self, files: Sequence[str], name: str) -> str:
+        """Writes the pages of files of one stream and run as one file beside them, and reads it again;
+        returns its path. The files stay.
+
+        Raises OSError or polars' ComputeError when one can not be read or the disk does not take it.
+        """
+        import polars as pl
+
+        for file in files:
+            self._refuse_links(file)
+        frame = pl.concat([pl.read_parquet(self.folder / file, glob=False) for file in files])
+        target = (self.folder / files[0]).with_name(name)
+        _write_whole(frame, target)
+        if not pl.read_parquet(target, glob=False).equals(frame):
+            target.unlink()
+            raise OSError(errno.EIO, "What was written is not what was to be written", str(target))
+        return str(target.relative_to(self.folder))
+
+    def size(self, relative: str) -> int:
+        """Bytes of a file on disk; 0 where it is missing."""
+        try:
+            return (self.folder / relative).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def files(self) -> Iterator[str]:
         """Paths of all whole files below the folder, sorted."""
@@ -97,14 +129,21 @@ class Archive:
         return sorted(str(path.relative_to(self.folder)) for path in strays)
 
     def remove(self, relative: str) -> None:
-        """Removes a file; missing is fine."""
-        (self.folder / relative).unlink(missing_ok=True)
+        """Removes a file, and its run's folder when it was the last; missing is fine."""
+        path = self.folder / relative
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # others are left in it
+            path.parent.rmdir()
 
 
-def _write_whole(target: Path, pages: Sequence[Page]) -> None:
+def _frame(pages: Sequence[Page]) -> Any:
     import polars as pl
 
-    frame = pl.DataFrame([asdict(page) for page in pages], schema=_schema(), orient="row")
+    return pl.DataFrame([asdict(page) for page in pages], schema=_schema(), orient="row")
+
+
+def _write_whole(frame: Any, target: Path) -> None:
+    """A frame as a file that is there whole or not at all."""
     partial = target.with_suffix(".partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
@@ -117,6 +156,10 @@ def _write_whole(target: Path, pages: Sequence[Page]) -> None:
         partial.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def _piece(page: Page) -> tuple[Any, ...]:
+    return (page.request, page.slice_id, page.project_id, page.first, page.loaded_at)
 
 
 def _schema() -> Any:

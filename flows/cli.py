@@ -255,7 +255,7 @@ def status_command(
 def query_command(
     context: click.Context, home: str | None, config: str | None, sql: str, format_: str, output: str | None
 ) -> None:
-    """Ask the published file in SQL.
+    """Ask the published file in SQL. `raw.pages` are the archived answers, a row a page, `body` as JSON.
 
     A table on the terminal is cut to its width and to a hundred rows; files and pipes get everything.
 
@@ -419,6 +419,7 @@ def dashboard_command(
     "--stream", "streams", multiple=True, metavar="NAME", help="Only this stream's tables; repeatable."
 )
 @click.option("--since", metavar="DATE", help="Only what was loaded since (UTC), over what is there.")
+@click.option("--force", is_flag=True, help="Put the new file in place although checks find it wanting.")
 @PREFECT
 def replay_command(
     context: click.Context,
@@ -426,11 +427,13 @@ def replay_command(
     config: str | None,
     streams: tuple[str, ...],
     since: str | None,
+    force: bool,
     prefect: bool,
 ) -> None:
     """Rebuild tables from the raw archive, without network, then publish.
 
-    The new file takes the old one's place when it is whole.
+    The new file takes the old one's place when it passes the checks of an export. Where the settings let
+    archived pages go, what they brought stays as it is, and the rest is loaded over it.
 
     \b
     Example:  sentry-warehouse replay --stream events
@@ -439,7 +442,9 @@ def replay_command(
     from flows.report import print_replay
 
     start = _time(since) if since else None
-    replayed = replay(settings_of(context, home, config), prefect=prefect, streams=streams, since=start)
+    replayed = replay(
+        settings_of(context, home, config), prefect=prefect, streams=streams, since=start, force=force
+    )
     print_replay(replayed)
     raise SystemExit(3 if replayed.unreadable else 0)
 

@@ -101,10 +101,12 @@ class _Work:
         self.person = person
         self.forgetting = forgetting
         self.report = Forgotten(telling=person.telling)
-        self.registered: list[tuple[str, str, datetime]] = []
+        self.registered: list[str] = []
+        self.begins_after: datetime | None = None
 
     def run(self, *, dry_run: bool) -> Forgotten:
-        self.registered = registered_files(self.home / "warehouse.duckdb") or []
+        registered, self.begins_after = registered_files(self.home / "warehouse.duckdb")
+        self.registered = [str(row["file"]) for row in registered or []]
         unfinished = self.home / UNFINISHED
         self.report.finished_earlier = unfinished.exists()
         held = self._look()
@@ -135,7 +137,7 @@ class _Work:
         """Archive files that hold the person."""
         held: list[str] = []
         files = list(self.archive.files())
-        unreadable = [f"{file} (missing)" for file, *_ in self.registered if file not in set(files)]
+        unreadable = [f"{file} (missing)" for file in self.registered if file not in set(files)]
         for file in files:
             self.report.files += 1
             try:
@@ -180,7 +182,7 @@ class _Work:
         return made, counts if changed else None
 
     def _rebuild(self) -> None:
-        replay(self.settings, hooks=Hooks(self._carry, self._finish))
+        replay(self.settings, hooks=Hooks(self._carry, self._finish), force=True)
 
     def _carry(self, store: Store, table: Table) -> None:
         """Carries a bookkeeping table over from the attached old file, its texts without the person."""
@@ -199,6 +201,12 @@ class _Work:
     def _finish(self, store: Store, old: Path) -> None:
         """Sees that nothing is left and counts what changed, before the new file takes over."""
         left = self._left_in(store)
+        if left and self.begins_after is not None:
+            raise WarehouseError(
+                f"The person is still named in {', '.join(left)}: rows of before {self.begins_after:%Y-%m-%d}, "
+                "whose archived pages [archive] let go, can not be made anew. The tables stay as they were; "
+                "the archive is done. Delete these rows from warehouse.duckdb, and run this again."
+            )
         if left:
             raise WarehouseError(
                 f"The person is still named in {', '.join(left)}: please report this. The tables stay as "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple
+from typing import Any
 
 import msgspec
 
@@ -47,6 +48,14 @@ class Loader:
         """The requests of a stream."""
         return [r for (name, _), r in self._requests.items() if name == stream]
 
+    def writes(self) -> dict[tuple[str, str], frozenset[str]]:
+        """(stream, request) → names of the tables that it fills."""
+        return {key: frozenset(t.name for t in r.tables) for key, r in self._requests.items()}
+
+    def marking(self) -> list[tuple[str, str]]:
+        """(stream, request) whose answers mark rows of other requests."""
+        return [key for key, request in self._requests.items() if request.control]
+
     def tree(self, stream: str, name: str) -> Node | None:
         """The payload places that a request's tables use; None for answers that are no lists of records."""
         reader = self._readers[stream, name]
@@ -73,55 +82,38 @@ class Loader:
     ) -> Batch:
         """Loads pages that stand in the archive as `file`; `also` is called with the batch in
         the same transaction."""
-        first = pages[0]
-        request = self.request(first.stream, first.request)
         batch = self.normalise(pages)
         with self.store.transaction():
-            load(
-                self.store, batch.frames, seen_at=first.loaded_at, clear=_rows_to_clear(first, request, batch)
-            )
-            if request.control:
-                _apply_marks(self.store, pages)
-            self._note(first, batch)
+            self.write(pages, batch)
             (position,) = self.store.rows(
                 "select coalesce(max(position) filter (file = ?), max(position) + 1, 1) from meta.archive",
                 [file],
             )[0]
-            self.store.put(
-                ARCHIVE,
-                [
-                    {
-                        "file": file,
-                        "position": position,
-                        "run_id": first.run_id,
-                        "slice_id": first.slice_id,
-                        "stream": first.stream,
-                        "request": first.request,
-                        "pages": len(pages),
-                        "bytes": sum(len(p.body) for p in pages),
-                        "written_at": first.loaded_at,
-                    }
-                ],
-            )
+            self.store.put(ARCHIVE, [archive_row(file, position, [pages])])
             if also:
                 also(batch)
         return batch
 
+    def write(self, pages: Sequence[Page], batch: Batch) -> None:
+        """Loads what pages of one slice became, inside the caller's transaction."""
+        first = pages[0]
+        request = self.request(first.stream, first.request)
+        load(self.store, batch.frames, seen_at=first.loaded_at, clear=_rows_to_clear(first, request, batch))
+        if request.control:
+            _apply_marks(self.store, pages)
+        self._note(first, batch)
+
     def _note(self, page: Page, batch: Batch) -> None:
         known = {}
         if batch.drift:
-            names = ("first_seen", "first_run_id", "example")
-            for path, kind, found, *values in self.store.rows(
-                f"select path, kind, found, {', '.join(names)} from meta.drift where stream = ?",
-                [page.stream],
-            ):
-                known[path, kind, found] = dict(zip(names, values, strict=True))
-        first = {"first_seen": page.loaded_at, "first_run_id": page.run_id, "example": page.path}
-        last = {"last_seen": page.loaded_at, "last_run_id": page.run_id}
+            rows = self.store.rows(
+                f"select {', '.join(DRIFT.names)} from meta.drift where stream = ?", [page.stream]
+            )
+            known = {row[1:4]: dict(zip(DRIFT.names, row, strict=True)) for row in rows}
         self.store.put(
             DRIFT,
             [
-                {"stream": page.stream, **asdict(drift), **known.get(astuple(drift), first), **last}
+                _met(known.get(astuple(drift), {"stream": page.stream, **asdict(drift)}), page)
                 for drift in sorted(batch.drift, key=astuple)
             ],
         )
@@ -152,6 +144,34 @@ class Loader:
                 for number, reject in enumerate(batch.rejects, noted + 1)
             ],
         )
+
+
+def archive_row(file: str, position: int, pieces: Sequence[Sequence[Page]]) -> dict[str, Any]:
+    """A file's row in meta.archive; `pieces` are its pages by slice and load."""
+    first, last = pieces[0][0], pieces[-1][0]
+    return {
+        "file": file,
+        "position": position,
+        "run_id": first.run_id,
+        "slice_id": first.slice_id if len(pieces) == 1 else "",
+        "stream": first.stream,
+        "request": first.request,
+        "pages": sum(len(pages) for pages in pieces),
+        "bytes": sum(len(page.body) for pages in pieces for page in pages),
+        "written_at": last.loaded_at,
+    }
+
+
+def _met(drift: dict[str, Any], page: Page) -> dict[str, Any]:
+    """A row of meta.drift after it was met once more. It does not depend on the order of files: a replay of
+    compacted ones has another."""
+    first = {"first_seen": page.loaded_at, "first_run_id": page.run_id, "example": page.path}
+    last = {"last_seen": page.loaded_at, "last_run_id": page.run_id}
+    if "first_seen" not in drift:
+        return drift | first | last
+    earlier = first if page.loaded_at < drift["first_seen"] else {}
+    later = last if page.loaded_at >= drift["last_seen"] else {}
+    return drift | earlier | later
 
 
 def _rows_to_clear(page: Page, request: Request, batch: Batch) -> Clear | None:

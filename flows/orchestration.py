@@ -144,18 +144,24 @@ def export(
 
 
 def replay(
-    settings: Settings, *, prefect: bool = True, streams: Sequence[str] = (), since: datetime | None = None
+    settings: Settings,
+    *,
+    prefect: bool = True,
+    streams: Sequence[str] = (),
+    since: datetime | None = None,
+    force: bool = False,
 ) -> Replayed:
     """`replay.replay`, then publishes; as a Prefect flow run under the same conditions as `export`.
+    With `force`, which is a person's decision, always in this process.
 
     Raises what they do, and PrefectUnreachable.
     """
-    if not _is_ready(prefect):
+    if force or not _is_ready(prefect):
         from flows.publishing import publish_home
         from flows.replay import replay as replay_here
 
         with ending_soon():
-            replayed = replay_here(settings, streams=streams, since=since)
+            replayed = replay_here(settings, streams=streams, since=since, force=force)
             publish_home(settings)
         return replayed
     from flows.nightly import replay_orchestrated

@@ -35,6 +35,7 @@ from flows.planning import (
 )
 from flows.policy import privacy_of
 from flows.publishing import publish_home
+from flows.retention import keep_archive
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
 from flows.settings import Settings
 from flows.sweep import Asked, lists_again, record_sweep, slices_again
@@ -213,6 +214,7 @@ def _run(
         with store.transaction():
             run.fields.conclude(store, run.run_id, clock.now())
     _finish(run, settings, result)
+    _keep_archive(run, settings, result)
     return result
 
 
@@ -408,6 +410,18 @@ def _finish(run: Run, settings: Settings, result: Result) -> None:
     )
     if failed:
         raise CheckFailed(_not_published(failures))
+
+
+def _keep_archive(run: Run, settings: Settings, result: Result) -> None:
+    """What does not work out here is no reason to hold back the data."""
+    loader = run.loader
+    try:
+        keep_archive(run.store, run.archive, settings, loader.writes(), loader.marking())
+    except OSError as error:
+        result.warnings.append(
+            f"The archive could not be tidied up ({error.strerror or error}); it is whole, and the next run "
+            "tries again."
+        )
 
 
 def _not_published(failures: Sequence[Finding]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,34 @@ import duckdb
 
 from extractors.archive import Archive, Page
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
-from flows.loading import Loader
+from flows.loading import Loader, archive_row
+from flows.retention import archive_begins_after
+from flows.run import FLUSH_BYTES
 from flows.settings import Settings, UsageError
+from transforms.frames import Batch
 from transforms.records import Unreadable
 from warehouse import state
 from warehouse.bookkeeping import ARCHIVE, BOOKKEEPING, DRIFT, REJECTS, RUNS
+from warehouse.checks import CheckFailed, run_checks
 from warehouse.load import fit_table
 from warehouse.lock import hold
+from warehouse.marks import follow_merges
 from warehouse.schema import Table, history_table, literal, quote
-from warehouse.store import REBUILT, Store, WarehouseBusy, WarehouseError, fold_log, is_locked, remove_rebuilt
+from warehouse.store import (
+    REBUILT,
+    Store,
+    WarehouseBusy,
+    WarehouseDamaged,
+    WarehouseError,
+    is_locked,
+    remove_rebuilt,
+)
+
+FILES_A_TRANSACTION = 100
+"""Small files are loaded so many at a time: a transaction of its own for each costs a write to the disk."""
+
+Row = dict[str, Any]
+"""A row of meta.archive; only file and position of one that is not registered."""
 
 REMADE = (ARCHIVE, DRIFT, REJECTS)
 """Bookkeeping that follows from the archive; the rest is carried over from the old file."""
@@ -63,21 +82,24 @@ def replay(
     *,
     streams: Sequence[str] = (),
     since: datetime | None = None,
+    force: bool = False,
     show: Callable[[int, int], None] = lambda done, total: None,
     hooks: Hooks = NO_HOOKS,
 ) -> Replayed:
     """Rebuilds the tables of `streams` (all if none is named) from files loaded since `since` (all of them).
 
-    Everything else is carried over from the present file, where that can be read; a damaged one is kept
-    beside it as `warehouse.damaged-<time>.duckdb`. Raises UsageError for an unknown stream,
-    WarehouseBusy while an export runs, WarehouseError when there is no archive.
+    The new file takes the old one's place when the checks of an export find nothing wrong with it, or in any
+    case with `force`. Everything else is carried over from the present file, where that can be read; a
+    damaged one is kept beside it as `warehouse.damaged-<time>.duckdb`. Raises UsageError for an unknown stream,
+    WarehouseBusy while an export runs, WarehouseError when there is no archive, CheckFailed when the new file
+    does not hold together.
     """
     began = datetime.now(UTC)
     known = {s.name: s for s in all_streams()}
     if unknown := sorted(set(streams) - set(known)):
         raise UsageError(f"There is no stream {unknown[0]!r}. There are: {', '.join(known)}.")
     with hold(settings.home_path):
-        replayed = _replay(settings, known, streams, since, show, hooks)
+        replayed = _replay(settings, known, streams, since, show, hooks, force=force)
     replayed.seconds = (datetime.now(UTC) - began).total_seconds()
     return replayed
 
@@ -89,14 +111,17 @@ def _replay(
     since: datetime | None,
     show: Callable[[int, int], None],
     hooks: Hooks,
+    *,
+    force: bool,
 ) -> Replayed:
     home = settings.home_path
     archive = Archive(home / "raw")
     old, new = home / "warehouse.duckdb", home / REBUILT
-    registered = registered_files(old)
     remove_rebuilt(home)
-    if registered is not None:
-        fold_log(old)
+    registered, begins_after = registered_files(old)
+    if begins_after is not None:
+        # what was removed can not be rebuilt: its rows stay, the rest is loaded over them
+        since = max(since or datetime.min, begins_after + timedelta(microseconds=1))
     partly = bool(streams) or since is not None
     files = _files(archive, registered, streams, since)
     _check(old, archive, partly=partly, readable=registered is not None, found=bool(files))
@@ -104,28 +129,44 @@ def _replay(
         shutil.copyfile(old, new)
         new.chmod(0o600)
     replayed = Replayed()
-    with Store(new, memory_limit=settings.memory) as store:
-        if partly:
-            _empty(store, [known[n] for n in streams or known], since)
-        elif registered is not None:
-            _carry_over(store, old, hooks.carry)
-        for stream in known.values():
-            for request in stream.requests:
-                for table in request.tables:
-                    fit_table(store, table)
-        loader, run_id = Loader(store, known), ""
-        for number, file in enumerate(files):
-            if Path(file).parts[1] != run_id:
-                # readers learn unknown fields once a run: so does what meta.drift says of them
-                loader, run_id = Loader(store, known), Path(file).parts[1]
-            _load(loader, archive, file, replayed)
-            show(number + 1, len(files))
-        if registered is None:
-            _reconstruct(store, archive, files)
-        replayed.rows = state.table_rows(store)
-        hooks.finish(store, old)
+    try:
+        with Store(new, memory_limit=settings.memory) as store:
+            if partly:
+                _empty(store, [known[n] for n in streams or known], since)
+            elif registered is not None:
+                _carry_over(store, old, hooks.carry)
+            for stream in known.values():
+                for request in stream.requests:
+                    for table in request.tables:
+                        fit_table(store, table)
+            _Rebuild(store, archive, known, since, replayed).load(files, show)
+            if registered is None:
+                _reconstruct(store, archive, [str(row["file"]) for row in files])
+            elif streams:
+                follow_merges(store)
+            replayed.rows = state.table_rows(store)
+            hooks.finish(store, old)
+            if not force:
+                _verify(store, known, home / "published" / "sentry.duckdb")
+    except BaseException:
+        remove_rebuilt(home)
+        raise
     _swap(old, new, damaged=registered is None)
     return replayed
+
+
+def _verify(store: Store, streams: Mapping[str, Stream], published: Path) -> None:
+    """Raises CheckFailed when the new file does not hold together: the old one stays, then."""
+    tables = {t.name: t for s in streams.values() for r in s.requests for t in r.tables}
+    (last,) = store.rows("select max_by(run_id, started_at) from meta.runs")[0]
+    found = run_checks(store, list(tables.values()), last or "", published, record=False)
+    failed = [finding.text for finding in found if finding.check.severity == "fail"]
+    if failed:
+        raise CheckFailed(
+            "The rebuilt file is not put in place, because it does not hold together: "
+            + " ".join(failed)
+            + " The old one stays as it is. `sentry-warehouse replay --force` takes the new one nevertheless."
+        )
 
 
 def _check(old: Path, archive: Archive, *, partly: bool, readable: bool, found: bool) -> None:
@@ -138,44 +179,42 @@ def _check(old: Path, archive: Archive, *, partly: bool, readable: bool, found: 
         raise WarehouseError(f"There is no archive in {archive.folder}: nothing to rebuild from.")
 
 
-def registered_files(old: Path) -> list[tuple[str, str, datetime]] | None:
-    """(file, stream, time) of every archive file the old warehouse has loaded, in that order; None when it
-    is missing or can not be read. Raises WarehouseBusy while somebody writes to it.
+def registered_files(old: Path) -> tuple[list[Row] | None, datetime | None]:
+    """Rows of every archive file the old warehouse has loaded, in that order, None when it is missing or can
+    not be read; and the time up to which its archive was pruned. A file of an older version is migrated.
+    Raises WarehouseBusy while somebody writes to it.
     """
     if not old.exists():
-        return None
-    connection = duckdb.connect(":memory:")
+        return None, None
+    names = ARCHIVE.names
     try:
-        connection.execute(f"attach {literal(str(old))} as old (read_only)")
-        rows = connection.execute(
-            "select file, stream, written_at from old.meta.archive order by position"
-        ).fetchall()
-        # reads every column of bookkeeping, which is carried over, so that damage shows now
-        for table in BOOKKEEPING:
-            connection.execute(f"select * from old.meta.{quote(table.name)}").fetchall()
+        # folds the log of a killed writer into the file, too, so that a copy of it is whole
+        with Store(old) as store:
+            rows = store.rows(f"select {', '.join(names)} from meta.archive order by position")
+            # reads every column of bookkeeping, which is carried over, so that damage shows now
+            for table in BOOKKEEPING:
+                store.rows(f"select * from {table.full_name}")
+            begins_after = archive_begins_after(store)
+    except WarehouseDamaged:
+        return None, None
     except duckdb.Error as error:
         if is_locked(error):
             raise WarehouseBusy(f"{old} is in use: wait for the export to end, then replay again.") from None
-        return None
-    finally:
-        connection.close()
-    return [(row[0], row[1], row[2]) for row in rows]
+        return None, None
+    return [dict(zip(names, row, strict=True)) for row in rows], begins_after
 
 
 def _files(
-    archive: Archive,
-    registered: list[tuple[str, str, datetime]] | None,
-    streams: Sequence[str],
-    since: datetime | None,
-) -> list[str]:
-    """Files to replay in the order in which they were loaded."""
+    archive: Archive, registered: list[Row] | None, streams: Sequence[str], since: datetime | None
+) -> list[Row]:
+    """Rows of meta.archive of the files to replay, in the order in which they were loaded."""
     if registered is None:
         dated = [(archive.read(file)[0].loaded_at, file) for file in archive.files()]
-        return [file for _, file in sorted(dated)]
+        return [{"file": file, "position": number} for number, (_, file) in enumerate(sorted(dated), 1)]
     return [
-        file
-        for file, stream, written_at in registered
-        if (not streams or stream in streams) and (since is None or written_at >= since)
+        row
+        for row in registered
+        if (not streams or row["stream"] in streams) and (since is None or row["written_at"] >= since)
     ]
 
 
@@ -190,11 +229,17 @@ def _carry_over(store: Store, old: Path, carry: Callable[[Store, Table], None]) 
 
 
 def _empty(store: Store, streams: Iterable[Stream], since: datetime | None) -> None:
-    """Drops the tables that are rebuilt whole; with `since` they stay, later files are loaded over them."""
-    if since is not None:
-        return
+    """Drops the tables that are rebuilt whole. With `since` they stay, and later files are loaded over them;
+    only histories are taken back to what they were then, as older states would not fit behind newer ones."""
     for stream in streams:
         tables: list[Table] = [t for r in stream.requests for t in r.tables]
+        if since is not None:
+            for history in (history_table(t) for t in tables if t.history and store.columns(t)):
+                store.connection.execute(f"delete from {history.full_name} where valid_from >= ?", [since])
+                store.connection.execute(
+                    f"update {history.full_name} set valid_to = null where valid_to >= ?", [since]
+                )
+            continue
         names = [t.name for t in tables] + [history_table(t).name for t in tables if t.history]
         if stream.configure:
             found = store.rows(
@@ -209,21 +254,86 @@ def _empty(store: Store, streams: Iterable[Stream], since: datetime | None) -> N
             store.connection.execute(f"delete from {table.full_name} where stream = ?", [stream.name])
 
 
-def _load(loader: Loader, archive: Archive, file: str, replayed: Replayed) -> None:
-    try:
-        pages = archive.read(file)
-    except Exception as error:  # noqa: BLE001  # polars names its errors anew with each version
-        replayed.unreadable.append(f"{file}: {str(error).splitlines()[0][:200]}")
-        return
-    _learn(loader, pages[0])
-    try:
-        loader.commit(pages, file)
-    except (Unreadable, KeyError) as error:
-        replayed.unreadable.append(f"{file}: {error}")
-        return
-    replayed.files += 1
-    replayed.pages += len(pages)
-    replayed.bytes += sum(len(p.body) for p in pages)
+class _Rebuild:
+    """Loads files of the archive one after the other, many small ones in one transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        archive: Archive,
+        streams: Mapping[str, Stream],
+        since: datetime | None,
+        replayed: Replayed,
+    ) -> None:
+        self._store, self._archive, self._streams = store, archive, streams
+        self._since, self._replayed = since, replayed
+        self._loader = Loader(store, streams)
+        self._run_id = ""
+        self._seen: set[tuple[str, str, datetime, bool]] = set()
+        self._rows: list[Row] = []
+        self._pieces: list[tuple[Loader, Sequence[Page], Batch]] = []
+        self._held = 0
+
+    def load(self, files: Sequence[Row], show: Callable[[int, int], None]) -> None:
+        """Loads all of them, in this order."""
+        for number, row in enumerate(files, 1):
+            self._take(row)
+            if self._held >= FLUSH_BYTES or len(self._rows) >= FILES_A_TRANSACTION:
+                self._commit()
+            show(number, len(files))
+        self._commit()
+
+    def _take(self, row: Row) -> None:
+        file = str(row["file"])
+        try:
+            pieces = self._archive.pieces(file)
+        except Exception as error:  # noqa: BLE001  # polars names its errors anew with each version
+            self._replayed.unreadable.append(f"{file}: {str(error).splitlines()[0][:200]}")
+            self._rows += [row] if "run_id" in row else []  # it may be mended, and replayed again
+            return
+        self._replayed.files += 1
+        for pages in pieces:
+            self._take_piece(file, pages)
+        self._rows.append(row if "run_id" in row else archive_row(file, row["position"], pieces))
+
+    def _take_piece(self, file: str, pages: Sequence[Page]) -> None:
+        first = pages[0]
+        # a file that was joined and not yet removed, or what was loaded before the time asked for
+        key = (first.run_id, first.slice_id, first.loaded_at, first.first)
+        if key in self._seen or (self._since is not None and first.loaded_at < self._since):
+            return
+        self._seen.add(key)
+        if first.run_id != self._run_id:
+            # readers learn unknown fields once a run: so does what meta.drift says of them
+            self._loader, self._run_id = Loader(self._store, self._streams), first.run_id
+        _learn(self._loader, first)
+        try:
+            batch = self._loader.normalise(pages)
+        except (Unreadable, KeyError) as error:
+            self._replayed.unreadable.append(f"{file}: {error}")
+            return
+        self._pieces.append((self._loader, pages, batch))
+        self._replayed.pages += len(pages)
+        size = sum(len(page.body) for page in pages)
+        self._replayed.bytes += size
+        self._held += size
+        if self._held >= FLUSH_BYTES:
+            self._commit_pieces()
+
+    def _commit(self) -> None:
+        with self._store.transaction():
+            self._write()
+            self._store.put(ARCHIVE, self._rows)
+        self._rows = []
+
+    def _commit_pieces(self) -> None:
+        with self._store.transaction():
+            self._write()
+
+    def _write(self) -> None:
+        for loader, pages, batch in self._pieces:
+            loader.write(pages, batch)
+        self._pieces, self._held = [], 0
 
 
 def _learn(loader: Loader, page: Page) -> None:

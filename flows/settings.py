@@ -86,6 +86,18 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Fields that neither warn nor fail, as `stream:path`; a `*` at the end stands for the rest."""
 
 
+class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The raw archive. Nothing is removed unless one of these says so; what is removed can no longer be
+    replayed, its rows stay in the tables."""
+
+    keep_days: Annotated[float, NotNegative] = 0
+    """Runs that ended so many days ago lose their archived pages. 0 = keep all."""
+    max_gb: Annotated[float, NotNegative] = 0
+    """The oldest runs lose their archived pages while the archive takes more on disk. 0 = no bound."""
+    compact: bool = True
+    """Whether small files of a run become few when it has ended."""
+
+
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Published files. `keep` generations stay; `group_readable` lets the file's group read them. Every
     `compact_days` the warehouse is written anew."""
@@ -124,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     events: Events = Events()
     publish: Publish = Publish()
     drift: Drift = Drift()
+    archive: Archive = Archive()
     full_audit: bool = False
     discover: list[Query] | None = None
 

@@ -55,12 +55,42 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+RAW_PAGES = """
+create view pages as
+select
+    regexp_replace(filename, '^.*/raw/([^/]+/[^/]+/[^/]+)$', '\\1') as file,
+    * exclude (body, filename, first) replace (try_cast(parameters as json) as parameters),
+    coalesce(try_cast(try(decode(body)) as json), to_json(coalesce(try(decode(body)), body::varchar))) as body
+from read_parquet({files}, filename = true, union_by_name = true, hive_partitioning = false)
+"""
+"""The archive as a view: what is no JSON is a JSON string."""
+
+NAMES_RAW = re.compile(r"\braw\s*\.", re.IGNORECASE)
+
+
+def _connect(home: Path, sql: str) -> duckdb.DuckDBPyConnection:
+    """`connect_published`, with the archive as `raw.pages` where the SQL names it: it may have many files."""
+    connection = connect_published(home)
+    if NAMES_RAW.search(sql):
+        # a database of its own in memory: the published file is read only, and must not need the archive
+        connection.execute("attach ':memory:' as raw")
+        files = str((home / "raw").absolute() / "*" / "*" / "*.parquet")
+        try:
+            connection.execute(f"use raw; {RAW_PAGES.format(files=literal(files))}; use {CATALOG}")
+        except duckdb.IOException:
+            connection.close()
+            raise QueryError(
+                f"There is no archive in {home / 'raw'} that this user can read, so raw.pages is empty."
+            ) from None
+    return connection
+
+
 def run_query(home: Path, sql: str) -> Answer:
     """The answer of the published file to one SQL statement.
 
     Raises QueryError for SQL that does not work, with the name that was probably meant.
     """
-    connection = connect_published(home)
+    connection = _connect(home, sql)
     try:
         relation: duckdb.DuckDBPyConnection | None = connection.execute(sql)
         if relation is None or relation.description is None:
@@ -86,7 +116,7 @@ def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
 
     Raises QueryError for SQL that does not work, or a file that can not be written.
     """
-    connection = connect_published(home)
+    connection = _connect(home, sql)
     body = sql.strip().rstrip(";")
     into = f"to {literal(str(target))} ({FORMATS[format_]})"
     try:

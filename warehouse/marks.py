@@ -39,6 +39,16 @@ def mark_merged(store: Store, organization_id: str, issue_id: str, into: str, at
     _end_history(store, organization_id, issue_id, at)
 
 
+def follow_merges(store: Store) -> None:
+    """Gives events that were loaded anew to the issues that theirs are merged into: what `mark_merged` did
+    to them before."""
+    store.connection.execute(
+        "update events set issue_id = i.merged_into_issue_id from issues as i "
+        "where i.organization_id = events.organization_id and i.issue_id = events.issue_id "
+        "and i.merged_into_issue_id is not null"
+    )
+
+
 def _end_history(store: Store, organization_id: str, issue_id: str, at: datetime) -> None:
     store.connection.execute(
         "update issue_history set valid_to = ? "

@@ -212,7 +212,12 @@ def table_rows(store: Store) -> dict[str, int]:
 def remember(store: Store, name: str, value: Any) -> None:
     """Keeps a JSON value in meta.settings."""
     with store.transaction():
-        store.put(SETTINGS, [{"name": name, "value": json.dumps(value)}])
+        store.put(SETTINGS, [setting(name, value)])
+
+
+def setting(name: str, value: Any) -> dict[str, str]:
+    """A JSON value as a row of meta.settings."""
+    return {"name": name, "value": json.dumps(value)}
 
 
 def recall(store: Reads, name: str) -> Any:

@@ -77,6 +77,7 @@ def test_replay_fills_the_columns_it_lacked(home: Path) -> None:
     before = rows(home, "select issue_id, status, event_count from issues order by all")
     replayed = replay(load_settings(None, {"home": str(home)}, environment={}))
     assert replayed.unreadable == []
+    assert list(home.glob("warehouse.damaged-*")) == []
     assert rows(home, "select issue_id, status, event_count from issues order by all") == before
     assert rows(home, "select count(priority) = count(*) from issues") == [(True,)]
 
