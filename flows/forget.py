@@ -203,8 +203,9 @@ class _Work:
         left = self._left_in(store)
         if left and self.begins_after is not None:
             raise WarehouseError(
-                f"The person is still named in {', '.join(left)}: rows of before {self.begins_after:%Y-%m-%d}, "
-                "whose archived pages [archive] let go, can not be made anew. The tables stay as they were; "
+                f"The person is still named in {', '.join(left)}: rows of before "
+                f"{self.begins_after:%Y-%m-%d}, whose archived pages were let go by the setting archive, can "
+                "not be made anew. The tables stay as they were; "
                 "the archive is done. Delete these rows from warehouse.duckdb, and run this again."
             )
         if left:

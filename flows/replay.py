@@ -90,9 +90,10 @@ def replay(
 
     The new file takes the old one's place when the checks of an export find nothing wrong with it, or in any
     case with `force`. Everything else is carried over from the present file, where that can be read; a
-    damaged one is kept beside it as `warehouse.damaged-<time>.duckdb`. Raises UsageError for an unknown stream,
-    WarehouseBusy while an export runs, WarehouseError when there is no archive, CheckFailed when the new file
-    does not hold together.
+    damaged one is kept beside it as `warehouse.damaged-<time>.duckdb`.
+
+    Raises UsageError for an unknown stream, WarehouseBusy while an export runs, WarehouseError when there is
+    no archive, CheckFailed when the new file does not hold together.
     """
     began = datetime.now(UTC)
     known = {s.name: s for s in all_streams()}
