@@ -24,8 +24,8 @@ TO_REMOVE = "archive files to remove"
 BEGINS_AFTER = "archive begins after"
 """Names in meta.settings: files that count no more; the time up to which archived pages were removed."""
 
-FEW = 8
-"""So many small files are worth joining: each costs a replay, and the file system, some milliseconds."""
+FEW = 2
+"""So many small files of a request are joined: each costs replay and file system some milliseconds."""
 SMALL_BYTES = 4_000_000
 JOINED_BYTES = 32_000_000
 """Of page bodies: files below the first are joined, up to the second."""

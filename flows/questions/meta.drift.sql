@@ -5,10 +5,10 @@ order by first_seen desc
 limit 20;
 
 -- What did it stop to send? None is well.
-select stream, path, last_seen
+select stream, path, first_seen, example
 from meta.drift
-where kind = 'missing'
-order by last_seen desc;
+where kind = 'gone'
+order by first_seen desc;
 
 -- Which streams changed most? None is well.
 select stream, count(*) as fields

@@ -76,7 +76,8 @@ def test_a_damaged_warehouse_comes_back(start: Start, tmp_path: Path) -> None:
     replay(settings_for(sandbox, tmp_path))
     different = differing(copy, tmp_path / "warehouse.duckdb")
     # what runs did, found and learnt is not in the archive; the next export proves anew
-    assert set(different) <= {"runs", "slices", "coverage", "cursors", "checks", "archive", "settings"}
+    known = {"runs", "slices", "coverage", "cursors", "fields", "checks", "archive", "settings"}
+    assert set(different) <= known
     assert len(list(tmp_path.glob("warehouse.damaged-*.duckdb"))) == 1
     assert run_export(sandbox, tmp_path).rows["events"] > 0
 
