@@ -203,6 +203,11 @@ def _run(
     refuse_unknown(
         [p for o in organizations for p in listed_projects(store, run.run_id, o, ())], settings.projects
     )
+    if settings.projects:
+        run.only = {
+            o: [p.project_id for p in listed_projects(store, run.run_id, o, settings.projects)]
+            for o in organizations
+        }
     if not _main_planned(run):
         slices = plan_run(run, settings, since)
         with store.transaction():

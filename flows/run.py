@@ -68,6 +68,9 @@ OUTSIDE_RETENTION = "more recent date range"
 """Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
 
 
+EVERY_PROJECT = ("project", "-1")
+"""Asks for all projects that the token may see (facts §4.0)."""
+
 SAMPLED = "Sentry answered from a part of its data; these figures are extrapolated."
 
 T = TypeVar("T")
@@ -158,7 +161,8 @@ class Progress:
 
 @dataclass(slots=True)
 class Run:
-    """What the slices of one run share. `stop` asks all threads to end."""
+    """What the slices of one run share. `stop` asks all threads to end. `only` are the ids of the chosen
+    projects by organization, None = all."""
 
     run_id: str
     as_of: datetime
@@ -173,6 +177,7 @@ class Run:
     observer: Observer
     workers: Workers
     retries: int = 5
+    only: dict[str, list[str]] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     totals: Totals = field(default_factory=Totals)
     _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -446,10 +451,22 @@ class Run:
         """The server's time, aware."""
         return self.clock.now().replace(tzinfo=UTC)
 
+    def _asked(self, slice_: Slice, parameters: Parameters) -> list[tuple[str, str]]:
+        """Parameters as they are sent: the chosen projects stand where all would be asked for."""
+        filled = fill(parameters, slice_)
+        if self.only is None or EVERY_PROJECT not in filled:
+            return filled
+        chosen = [("project", project_id) for project_id in self.only.get(slice_.organization_id, ())]
+        at = filled.index(EVERY_PROJECT)
+        return [*filled[:at], *chosen, *filled[at + 1 :]]
+
     def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
+        none = self.only is not None and not self.only.get(slice_.organization_id)
+        if none and EVERY_PROJECT in parameters:
+            return iter(())  # asked without a project, Sentry would choose some itself
         return self.clients.of(slice_.organization_id).pages(
             path_of(slice_, request),
-            fill(parameters, slice_),
+            self._asked(slice_, parameters),
             paging=request.paging,
             page_size=page_size(slice_, request),
             cursor=slice_.page_cursor,
@@ -471,7 +488,7 @@ class Run:
             window_end=slice_.window_end,
             interval_seconds=slice_.interval_seconds,
             path=path_of(slice_, request).replace("{item}", item),
-            parameters=msgspec.json.encode(fill(request.parameters, slice_)).decode(),
+            parameters=msgspec.json.encode(self._asked(slice_, request.parameters)).decode(),
             item=item,
             status=answer.status,
             fetched_at=answer.date.astimezone(UTC).replace(tzinfo=None),

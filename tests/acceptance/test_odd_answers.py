@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.acceptance.odd import rows, run
 from tests.acceptance.strict import Asked, StrictSentry
-from tests.acceptance.world import World
+from tests.acceptance.world import API, World
 
 Answer = tuple[int, object, dict[str, str]]
 
@@ -39,7 +39,7 @@ def test_an_issue_page_that_is_none_says_nothing_of_the_issue(tmp_path: Path) ->
         sentry.world.dropped = {lost}
         sentry.overrides = [(f".*/issues/{lost}/", lambda _: (200, {"message": "none of an issue"}, {}))]
         result = run(sentry, tmp_path, "issues", "event_counts")
-    assert result.exit_code == 0
+    assert [(i["stream"], i["status"]) for i in result.incomplete] == [("issues", "partial")]
     unmarked = "deleted_at is null and merged_into_issue_id is null and unlisted_at is null"
     assert rows(tmp_path, f"select count(*) from issues where {unmarked}") == [(10,)]
     assert rows(
@@ -97,3 +97,15 @@ def test_coverage_counts_the_requests_of_what_was_refused_and_says_what_is_sampl
         ("teams", "forbidden", 1, True),
     ]
     assert rows(tmp_path, "select sum(requests) from meta.coverage") == [(asked,)]
+
+
+def test_projects_that_are_not_wanted_are_asked_for_by_nobody(tmp_path: Path) -> None:
+    query = {"name": "odd", "fields": ["project.id", "title", "count()"]}
+    with StrictSentry(World(web_issues=3)) as sentry:
+        streams = ("discover", "event_counts", "releases", "issues", "outcomes")
+        run(sentry, tmp_path, *streams, discover=[query], projects=["api"])
+        asked = [a.query["project"] for a in sentry.requests_of("/acme/(events|releases|issues)/$")]
+    assert asked
+    assert all(projects == [API] for projects in asked)
+    for table in ("discover_odd", "event_counts", "issues"):
+        assert rows(tmp_path, f"select distinct project_id from {table}") == [(API,)]
