@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from extractors.sandbox import Sandbox
+from tests.prefect.conftest import SMALL
 from tests.prefect.contents import expected_rows, rows, runs, slices
 from tests.prefect.servers import PrefectServer, call, process, slowly
 
@@ -46,19 +48,18 @@ def test_a_command_that_is_ended_is_taken_up(
     assert rows(home) == expected_rows(server, slow_sandbox, tmp_path)
 
 
-def test_a_run_outlives_a_restart_of_the_server(
-    server: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
-) -> None:
-    with process(EXPORT, server.environment(**slowly(slow_sandbox, home)), tmp_path) as command:
-        run = server.run_of(home)["id"]
-        server.wait_until_at_work(run)
-        server.stop()
-        server.start()
-        assert command.wait(300) == 3
-    assert server.run(run)["state"]["name"] == "Incomplete"
-    assert "not complete" in server.artifacts(run)["run-report"]["data"]
-    assert runs(home) == ["incomplete"]
-    assert rows(home) == expected_rows(server, slow_sandbox, tmp_path)
+def test_a_run_outlives_a_restart_of_the_server(server: PrefectServer, home: Path, tmp_path: Path) -> None:
+    with Sandbox(replace(SMALL, latency=1.5)) as sandbox:  # the server is back before the run ends
+        with process(EXPORT, server.environment(**slowly(sandbox, home)), tmp_path) as command:
+            run = server.run_of(home)["id"]
+            server.wait_until_at_work(run)
+            server.stop()
+            server.start()
+            assert command.wait(600) == 3
+        assert server.run(run)["state"]["name"] == "Incomplete"
+        assert "not complete" in server.artifacts(run)["run-report"]["data"]
+        assert runs(home) == ["incomplete"]
+        assert rows(home) == expected_rows(server, sandbox, tmp_path)
 
 
 def test_a_run_outlives_the_server(
