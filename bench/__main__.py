@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import dashboard, limits, normalising, orchestration, others, serving, volume
+from bench import dashboard, faults, limits, night, normalising, orchestration, others, serving, volume
 from bench.machine import machine_line
 from bench.path import run_apart
 from bench.row import Row
@@ -17,6 +17,8 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "others": others.measure,
     "volume": volume.measure,
     "limits": limits.measure,
+    "faults": faults.measure,
+    "night": night.measure,
     "serving": serving.measure,
     "orchestration": orchestration.measure,
     "dashboard": dashboard.measure,
