@@ -592,8 +592,8 @@ def _explain_disk(error: OSError) -> int:
 
 def _known_code(error: Exception) -> int | None:
     from extractors.errors import NotSentry, SentryError, Unauthorized
+    from flows.lanes import Interrupted
     from flows.orchestration import PrefectUnreachable
-    from flows.pipeline import Interrupted
     from transforms.privacy import KeyFileError, PolicyError
     from warehouse.store import HomeUnusable, WarehouseBusy, WarehouseError
 

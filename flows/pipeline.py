@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from extractors.stream import all_streams
 from flows.audit import record, short_slices
 from flows.clients import Clients, require_token
 from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
+from flows.lanes import run_slices
 from flows.planning import (
     FOUNDATION,
     chosen_streams,
@@ -77,10 +76,6 @@ class Result:
     def exit_code(self) -> int:
         """0 complete, 3 when some slice is not."""
         return 3 if self.incomplete else 0
-
-
-class Interrupted(Exception):
-    """The user asked to stop; what is committed stays, the next run goes on."""
 
 
 def export(
@@ -213,7 +208,9 @@ def _run(
         with store.transaction():
             state.add_slices(store, run.run_id, [plan_row(s) for s in slices])
     todo = [Slice(**row) for row in state.open_slices(store, run.run_id)]
-    run_slices(run, todo, threads=settings.threads)
+    run_slices(
+        run, todo, threads=settings.threads, then=lambda stream: early_follow_up(run, settings, stream, todo)
+    )
     follow_up(run, settings, since)
     if command == "export":  # what a backfill reads may be older than a field
         with store.transaction():
@@ -240,10 +237,6 @@ def asked_for(
         until,
     )
     return blake2b(repr(asked).encode(), digest_size=8).hexdigest()
-
-
-GRACE_SECONDS = 1.5
-"""How long slices at work may take to notice that the run is to stop."""
 
 
 def version() -> str:
@@ -312,6 +305,15 @@ def plan_run(run: Run, settings: Settings, since: datetime | None = None) -> lis
     )
 
 
+def early_follow_up(run: Run, settings: Settings, stream: str, todo: Sequence[Slice]) -> list[Slice]:
+    """What can be asked one by one as soon as a stream's listings are done, added to the run's plan."""
+    begun = {(s.stream, s.request) for s in todo if s.items is not None}
+    slices = [s for s in open_items(run, settings, after=stream) if (s.stream, s.request) not in begun]
+    with run.store.transaction():
+        state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
+    return slices
+
+
 def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> None:
     """Asks one by one for what the listings left open: own pages of what changed, fate of what vanished."""
     run_more(run, lists_again(run, list(run.streams)), settings)
@@ -320,21 +322,35 @@ def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> No
     asked: Asked = {}
     while again := slices_again(run, asked):
         run_more(run, again, settings)
-    slices: list[Slice] = []
-    for stream in run.streams.values():
-        for request in wanted_requests(stream, settings):
-            if request.worklist:
-                rows = worklist(run.store, request.worklist, run.run_id, everything=settings.full_audit)[
-                    : most_items(stream, settings)
-                ]
-                slices += item_slices(
-                    stream, request, rows, run.organizations, as_of=run.as_of, at_once=settings.threads
-                )
-    run_more(run, slices, settings)
+    run_more(run, open_items(run, settings), settings)
     record_sweep(run)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)
     record(run)
+
+
+def open_items(run: Run, settings: Settings, *, after: str | None = None) -> list[Slice]:
+    """Slices of the items that this run has not asked for yet; only of requests that wait for no more than
+    the listings of the stream `after`, if one is named.
+    """
+    asked = state.items_asked(run.store, run.run_id)
+    slices: list[Slice] = []
+    for stream in run.streams.values():
+        for request in wanted_requests(stream, settings):
+            if not request.worklist or (after is not None and request.after != after):
+                continue
+            before = asked.get((stream.name, request.name), set())
+            most = max(0, most_items(stream, settings) - len(before))
+            rows = worklist(run.store, request.worklist, run.run_id, everything=settings.full_audit)
+            slices += item_slices(
+                stream,
+                request,
+                [row for row in rows if (row[0], row[2]) not in before][:most],
+                run.organizations,
+                as_of=run.as_of,
+                at_once=settings.threads,
+            )
+    return slices
 
 
 def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
@@ -342,37 +358,6 @@ def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
     with run.store.transaction():
         state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
     run_slices(run, slices, threads=settings.threads)
-
-
-def run_slices(run: Run, slices: Sequence[Slice], *, threads: int) -> None:
-    """Runs slices, at most `threads` of each stream at a time, so that a slow limit holds back nobody else.
-
-    Raises the first error that is not a slice's own; the other slices stop.
-    """
-    run.observer.planned(slices)
-    queues: dict[str, deque[Slice]] = {}
-    for slice_ in slices:
-        queues.setdefault(slice_.stream, deque()).append(slice_)
-    working: dict[Future[list[Slice]], str] = {}
-    try:
-        while not run.stop.is_set():
-            busy = Counter(working.values())
-            for stream, queue in queues.items():
-                for _ in range(min(threads - busy[stream], len(queue))):
-                    working[run.work(queue.popleft())] = stream
-            if not working:
-                break
-            done, _ = wait(working, return_when=FIRST_COMPLETED)
-            for future in done:
-                queues[working.pop(future)].extend(future.result())
-    except BaseException:
-        run.stop.set()
-        raise
-    finally:
-        if run.stop.is_set():
-            wait(working, timeout=GRACE_SECONDS)
-    if run.stop.is_set():
-        raise Interrupted("Stopped; run the same command again to go on.")
 
 
 def _finish(run: Run, settings: Settings, result: Result) -> None:

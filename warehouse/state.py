@@ -150,6 +150,19 @@ def _slices(store: Store, where: str, values: list[str]) -> list[dict[str, Any]]
     return made
 
 
+def items_asked(store: Store, run_id: str) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """(stream, request) → (organization_id, id) of the items that are in a run's plan, done or not."""
+    asked: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for stream, request, organization_id, items in store.rows(
+        "select stream, request, organization_id, items from meta.slices "
+        "where run_id = ? and items is not null",
+        [run_id],
+    ):
+        found = asked.setdefault((stream, request), set())
+        found.update((organization_id, item) for item in json.loads(items))
+    return asked
+
+
 def move_page_cursor(store: Store, run_id: str, slice_id: str, cursor: str) -> None:
     """Notes where an open slice goes on, inside the caller's transaction."""
     store.connection.execute(

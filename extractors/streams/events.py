@@ -113,6 +113,7 @@ STREAM = Stream(
             path="/organizations/{organization}/issues/{item}/events/latest/",
             paging=None,
             worklist="events_latest",
+            after="events",  # a body says more than the summary whose row it replaces
             detail="latest-per-issue",
             scopes=("event:read",),
             measure="count_unique(issue)",

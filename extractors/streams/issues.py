@@ -285,6 +285,7 @@ STREAM = Stream(
             path=DETAIL_PATH,
             paging=None,
             worklist="issue_details",
+            after="issues",
             measure="count_unique(issue)",
             items_of="issues",
             tables=(ISSUE_DETAILS, ISSUE_ACTIVITY),

@@ -19,7 +19,7 @@ from extractors.errors import Unauthorized
 from extractors.plan import Slice
 from flows import tasks as module
 from flows.artifacts import Artifacts, Outcome
-from flows.pipeline import Interrupted, run_slices
+from flows.lanes import Interrupted, run_slices
 from flows.tasks import TASKS_A_STREAM, Tasks, state_of
 
 AS_OF = datetime(2026, 11, 22)
@@ -94,7 +94,10 @@ def drive(
         return children
 
     run: Any = SimpleNamespace(
-        observer=artifacts, stop=threading.Event(), work=lambda s: workers.start(s, lambda: one(s))
+        observer=artifacts,
+        stop=threading.Event(),
+        work=lambda s: workers.start(s, lambda: one(s)),
+        request=lambda s: SimpleNamespace(path=s.request),
     )
     try:
         run_slices(run, planned, threads=4)
@@ -184,7 +187,10 @@ def test_stopping_lets_waiting_tasks_end(task_runs: TaskRuns) -> None:
         return []
 
     run: Any = SimpleNamespace(
-        observer=artifacts, stop=stop, work=lambda s: workers.start(s, lambda: last(s))
+        observer=artifacts,
+        stop=stop,
+        work=lambda s: workers.start(s, lambda: last(s)),
+        request=lambda s: SimpleNamespace(path=s.request),
     )
     with pytest.raises(Interrupted):
         run_slices(run, slices(300), threads=4)
