@@ -26,6 +26,7 @@ windows as (
         s.organization_id,
         s.project_id,
         greatest(s.window_start, r.since) as starts,
+        r.since is not null as is_retention_known,
         s.window_end as ends
     from swept as s
     left join retained as r using (organization_id)
@@ -75,7 +76,8 @@ known as (
         i._run_id <> $run_id
         and i.deleted_at is null
         and i.merged_into_issue_id is null
-        and i.unlisted_at is null
+        -- where retention is known, one that is still within it is asked for each night: it may be gone by now
+        and (i.unlisted_at is null or w.is_retention_known)
         and greatest(i.last_seen, t.last_at) >= w.starts
         and greatest(i.last_seen, t.last_at) < w.ends -- a backfill's sweep says nothing of issues seen later
 )
