@@ -30,15 +30,13 @@ from warehouse.learnt import Learnt, look_back
 LONG_WINDOW = 5.0
 """Seconds from which on a window is used up at once and then waited for (extractors.governor)."""
 
-ROUND = 2
-"""Listings are read first, then what they left open is asked one by one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One request of a stream in one organization.
 
-    round      0 for listings, 1 for what is asked one by one after them
+    round      0 for listings, 1 for what is asked one by one
+    after      stream whose listings that waits for
     allowance  the limit its requests fall under
     latency    seconds an answer takes, as just seen; 0 = not seen
     lanes      slices worked on at once
@@ -57,6 +55,7 @@ class Part:
     latency: float
     lanes: int
     refused: str = ""
+    after: str = ""
 
     @property
     def seconds(self) -> float:
@@ -93,8 +92,12 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Of the whole run: in each round what its slowest limit or stream needs."""
-        return sum(_seconds_of_round([p for p in self.parts if p.round == n]) for n in range(ROUND))
+        """Of the whole run: what its slowest limit or lane needs, but what is asked one by one waits for the
+        listings that name it."""
+        items = [p for p in self.parts if p.round]
+        awaited = {p.after for p in items}
+        before = [p for p in self.parts if not p.round and p.stream in awaited]
+        return max(_seconds_beside(self.parts), _seconds_beside(before) + _seconds_beside(items))
 
     @property
     def slowest(self) -> Part | None:
@@ -287,6 +290,7 @@ def _part(
         latency=sizer.fastest.get(request.path, 0.0),
         lanes=settings.threads,
         refused=estimate.refused,
+        after=request.after,
     )
 
 
@@ -311,13 +315,13 @@ def _waiting(requests: int, allowance: Allowance, latency: float) -> float:
     return windows * limit.window + (rest + 1) * latency / _at_once(allowance)
 
 
-def _seconds_of_round(parts: Sequence[Part]) -> float:
-    """Requests under one limit wait for each other, and so do slices of one stream; the slowest counts."""
+def _seconds_beside(parts: Sequence[Part]) -> float:
+    """Requests under one limit wait for each other, and so do slices of one lane; the slowest counts."""
     buckets: dict[tuple[str, str, str], list[Part]] = defaultdict(list)
-    streams: dict[str, list[Part]] = defaultdict(list)
+    lanes: dict[tuple[object, ...], list[Part]] = defaultdict(list)
     for part in parts:
         buckets[part.allowance.bucket].append(part)
-        streams[part.stream].append(part)
+        lanes[part.stream, part.allowance.bucket].append(part)
     waits = [
         _waiting(sum(p.requests for p in some), some[0].allowance, max(p.latency for p in some))
         for some in buckets.values()
@@ -325,6 +329,6 @@ def _seconds_of_round(parts: Sequence[Part]) -> float:
     travels = [
         sum(p.requests * p.latency for p in some)
         / max(1, min(some[0].lanes, sum(p.slices for p in some), max(_at_once(p.allowance) for p in some)))
-        for some in streams.values()
+        for some in lanes.values()
     ]
     return max([*waits, *travels], default=0.0)

@@ -14,7 +14,15 @@ MINUTE = Limit(60, 60.0, 1)
 SECOND = Limit(40, 1.0)
 
 
-def part(stream: str, requests: int, limit: Limit | None, *, latency: float = 0.1, round: int = 0) -> Part:
+def part(
+    stream: str,
+    requests: int,
+    limit: Limit | None,
+    *,
+    latency: float = 0.1,
+    round: int = 0,
+    after: str = "",
+) -> Part:
     return Part(
         stream=stream,
         request="",
@@ -28,6 +36,7 @@ def part(stream: str, requests: int, limit: Limit | None, *, latency: float = 0.
         allowance=Allowance(("token", "sentry.io", str(limit)), limit, True),
         latency=latency,
         lanes=4,
+        after=after,
     )
 
 
@@ -60,9 +69,12 @@ def test_one_limit_is_shared() -> None:
     assert plan(part("teams", 400, SECOND), part("issues", 400, SECOND)).seconds == pytest.approx(20)
 
 
-def test_what_is_asked_one_by_one_comes_after() -> None:
-    planned = plan(part("issues", 400, SECOND), part("issues", 50, Limit(5, 1.0), round=1))
-    assert planned.seconds == pytest.approx(20)
+def test_what_is_asked_one_by_one_waits_for_its_listings_only() -> None:
+    details = part("issues", 50, Limit(5, 1.0), round=1, after="issues")
+    assert plan(part("issues", 400, SECOND), details).seconds == pytest.approx(20)
+    assert plan(part("events", 600, MINUTE), part("issues", 400, SECOND), details).seconds == pytest.approx(
+        9 * 60 + 6
+    )
 
 
 def test_words() -> None:
