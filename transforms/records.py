@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,7 +70,17 @@ class RecordReader:
 
         Raises Unreadable for a body that is no JSON list.
         """
-        kept = list(bodies)
+        # a batch makes many objects at once and none that refer to themselves: looking for such ones among
+        # them takes a fifth of the time
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._read(list(bodies), context)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _read(self, kept: list[bytes], context: Mapping[str, Any]) -> Batch:
         drift: set[Drift] = set()
         while True:
             batch = Batch(drift=drift)

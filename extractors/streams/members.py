@@ -22,6 +22,12 @@ MEMBERS = Table(
         Column("inviter_name", Type.VARCHAR, "Who invited.", "inviterName"),
         Column("date_created", Type.TIMESTAMP, "When the membership was made (UTC).", "dateCreated"),
         Column("is_active", Type.BOOLEAN, "Whether the user can log in.", "user/isActive"),
+        Column(
+            "is_suspended",
+            Type.BOOLEAN,
+            "Whether the user is suspended; null where not told.",
+            "user/isSuspended",
+        ),
         Column("has_2fa", Type.BOOLEAN, "Whether the user has a second factor.", "user/has2fa"),
         Column("last_login", Type.TIMESTAMP, "Last login (UTC).", "user/lastLogin"),
         Column("last_active", Type.TIMESTAMP, "Last activity (UTC).", "user/lastActive"),
