@@ -15,7 +15,7 @@ import duckdb
 from extractors.archive import Archive, Page
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
 from flows.loading import Loader, archive_row
-from flows.retention import archive_begins_after
+from flows.retention import BEGINS_AFTER
 from flows.run import FLUSH_BYTES
 from flows.settings import Settings, UsageError
 from transforms.frames import Batch
@@ -29,10 +29,12 @@ from warehouse.marks import follow_merges
 from warehouse.schema import Table, history_table, literal, quote
 from warehouse.store import (
     REBUILT,
+    SCHEMA_VERSION,
     Store,
     WarehouseBusy,
     WarehouseDamaged,
     WarehouseError,
+    fold_log,
     is_locked,
     remove_rebuilt,
 )
@@ -123,6 +125,8 @@ def _replay(
     if begins_after is not None:
         # what was removed can not be rebuilt: its rows stay, the rest is loaded over them
         since = max(since or datetime.min, begins_after + timedelta(microseconds=1))
+    if registered is not None:
+        fold_log(old)
     partly = bool(streams) or since is not None
     files = _files(archive, registered, streams, since)
     _check(old, archive, partly=partly, readable=registered is not None, found=bool(files))
@@ -188,20 +192,32 @@ def registered_files(old: Path) -> tuple[list[Row] | None, datetime | None]:
     if not old.exists():
         return None, None
     names = ARCHIVE.names
+    connection = duckdb.connect(":memory:")
     try:
-        # folds the log of a killed writer into the file, too, so that a copy of it is whole
-        with Store(old) as store:
-            rows = store.rows(f"select {', '.join(names)} from meta.archive order by position")
-            # reads every column of bookkeeping, which is carried over, so that damage shows now
-            for table in BOOKKEEPING:
-                store.rows(f"select * from {table.full_name}")
-            begins_after = archive_begins_after(store)
-    except WarehouseDamaged:
-        return None, None
-    except duckdb.Error as error:
-        if is_locked(error):
+        connection.execute(f"attach {literal(str(old))} as old (read_only)")
+        (version,) = connection.execute(
+            "select value from old.meta.settings where name = 'schema_version'"
+        ).fetchall()[0]
+        if int(version) < SCHEMA_VERSION:
+            connection.execute("detach old")
+            Store(old).close()
+            connection.execute(f"attach {literal(str(old))} as old (read_only)")
+        rows = connection.execute(
+            f"select {', '.join(names)} from old.meta.archive order by position"
+        ).fetchall()
+        # reads every column of bookkeeping, which is carried over, so that damage shows now
+        for table in BOOKKEEPING:
+            connection.execute(f"select * from old.meta.{quote(table.name)}").fetchall()
+        found = connection.execute(
+            "select value from old.meta.settings where name = ?", [BEGINS_AFTER]
+        ).fetchall()
+    except (duckdb.Error, WarehouseDamaged, IndexError) as error:
+        if isinstance(error, duckdb.Error) and is_locked(error):
             raise WarehouseBusy(f"{old} is in use: wait for the export to end, then replay again.") from None
         return None, None
+    finally:
+        connection.close()
+    begins_after = datetime.fromisoformat(json.loads(found[0][0])) if found else None
     return [dict(zip(names, row, strict=True)) for row in rows], begins_after
 
 

@@ -128,12 +128,6 @@ def _prune(store: Store, archive: Archive, rows: list[Row], gone: set[str], kept
     logger.info("archive: %d runs up to %s removed", len(gone), until)
 
 
-def archive_begins_after(store: Store) -> datetime | None:
-    """The time up to which archived pages were removed; None where nothing was."""
-    found = state.recall(store, BEGINS_AFTER)
-    return datetime.fromisoformat(found) if found else None
-
-
 def _replace(
     store: Store, archive: Archive, files: list[str], made: list[Row], settings: Mapping[str, Any]
 ) -> None:
