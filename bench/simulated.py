@@ -89,5 +89,12 @@ def temporary_home() -> Iterator[Path]:
 
 def export_from(sandbox: Simulated, home: Path, **more: Any) -> Result:
     """One export into the home."""
-    values = {"url": sandbox.url, "token": sandbox.token, "home": str(home), "lag_minutes": 0, **more}
+    values = {
+        "url": sandbox.url,
+        "token": sandbox.token,
+        "home": str(home),
+        "lag_minutes": 0,
+        "privacy_key": "0123456789abcdef0123456789abcdef",  # so that two homes can be compared
+        **more,
+    }
     return export(load_settings(None, values, environment={}), Progress())
