@@ -129,7 +129,8 @@ class RecordReader:
         return [record for record in records if record is not None]
 
     def _learn(self, tree: Node, raws: Sequence[Raw], batch: Batch) -> bool:
-        """Takes note of new fields; False where there are none."""
+        """Takes note of new fields; False where there is nothing to be learnt: no new field, or one in a place
+        that the tree has no room for, such as a field of an object that stands for a list."""
         found = {drift for raw in raws for drift in new_fields(tree, raw)}
         if not found:
             return False
@@ -144,9 +145,10 @@ class RecordReader:
             else:
                 paths.add(drift.path)
             batch.drift.add(drift)
-        self._learnt |= paths
-        self._compiled = self._compile()
-        return True
+        if not paths <= self._learnt:
+            self._learnt |= paths
+            self._compiled = self._compile()
+        return self._compiled.tree is not tree  # another thread may have learnt the same
 
     def _fill(self, tree: Node, records: list[Any], batch: Batch, context: Mapping[str, Any]) -> None:
         records, names = latest_by_key(self.tables[0], tree, records, batch)
