@@ -129,8 +129,8 @@ class RecordReader:
         return [record for record in records if record is not None]
 
     def _learn(self, tree: Node, raws: Sequence[Raw], batch: Batch) -> bool:
-        """Takes note of new fields; False where there is nothing to be learnt: no new field, or one in a place
-        that the tree has no room for, such as a field of an object that stands for a list."""
+        """Takes note of new fields; False where there is nothing to be learnt: no new field, or one where the
+        tree has no room for it, such as a field of an object that stands for a list."""
         found = {drift for raw in raws for drift in new_fields(tree, raw)}
         if not found:
             return False

@@ -203,7 +203,7 @@ POINTS: dict[str, Callable[[_Countdown], None]] = {
 
 REPLAY_POINTS: dict[str, Callable[[_Countdown], None]] = {
     "replay: in a transaction": _before_commit,
-    "replay: between files": _after("flows.replay", "_load"),
+    "replay: between files": _after("flows.replay:_Rebuild", "_take"),
     "replay: before the swap": _before("flows.replay", "_swap"),
     "replay: after the swap": _after("flows.replay", "_swap"),
 }

@@ -45,7 +45,7 @@ def stop(process: BaseProcess, said: Path, number: int = signal.SIGINT) -> str:
     [
         ("export", "warehouse.publish:create_marts", signal.SIGTERM),
         pytest.param("export", "flows.pipeline:plan_run", signal.SIGINT, marks=pytest.mark.slow),
-        ("replay", "flows.replay:_load", signal.SIGINT),
+        ("replay", "flows.replay:_carry_over", signal.SIGINT),
     ],
 )
 def test_in_a_library_that_knows_no_signals(
