@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 SHELL := /bin/bash
 # tests write many small databases: in memory where the machine has room for it, as their fsyncs cost most
-# two processes a core, as many tests wait for a server
+# two processes a core, as many tests wait for a server; one that dies ends the run (xdist would wait for ever)
 PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 TEST := $(if $(wildcard /dev/shm),PYTEST_DEBUG_TEMPROOT=/dev/shm) $(BIN)/python -m pytest
 
@@ -26,7 +26,7 @@ demo: setup ## simulate a Sentry, export it, let a night pass, export again, ans
 	$(BIN)/sentry-warehouse demo
 
 test: setup ## the tests of a build
-	$(TEST) -n $(PROCESSES) --dist loadgroup -m "not slow"
+	$(TEST) -n $(PROCESSES) --dist loadgroup --max-worker-restart 0 -m "not slow"
 
 test-all: setup ## the slow ones too: a browser, a Prefect server, sixty nights, many kills
 	$(TEST)
