@@ -157,7 +157,7 @@ def test_a_backfill_is_planned_by_its_own_window(nights: Nights) -> None:
             settings, since=whole.as_of - timedelta(days=14), until=whole.as_of - timedelta(days=7)
         )
     rows = [next(p.rows for p in plan.parts if p.stream == "events") for plan in (whole, week)]
-    assert 0 < rows[1] < rows[0] / 4
+    assert 0 < rows[1] < rows[0] / 2  # an incident may lie in that week
     assert next(p.slices for p in week.parts if p.stream == "discover") in (7, 8)
     assert json.loads(forecast_as_json(week))["command"] == "backfill"
 

@@ -196,7 +196,8 @@ def test_shapes_of_the_two_ages(modern, old):
 
 
 def test_auto_resolved_by_age():
-    with start(projects=5, refused_projects=0, days=80, seed=3) as caller:
+    # enough issues that some are old enough at any hour of the day
+    with start(projects=5, issues=900, events=4000, refused_projects=0, days=80, seed=3) as caller:
         rows = caller.rows("/organizations/acme/issues/", query="", project=-1)
         auto = [row for row in rows if row["statusDetails"].get("autoResolved")]
         assert auto
