@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.answers import visible
 from flows.pipeline import Result
 from flows.progress import WHOLE
 from flows.replay import Replayed
@@ -82,7 +84,7 @@ def as_markdown(report: Report) -> str:
 
 def replay_as_markdown(replayed: Replayed, published: Path) -> str:
     """The report of a replay."""
-    lost = [f"- `{_plain(file)}`" for file in replayed.unreadable[:MOST]]
+    lost = [f"- {_code(file)}" for file in replayed.unreadable[:MOST]]
     parts = (
         f"# {replayed.files:,} files, {replayed.pages:,} pages read in {replayed.seconds:,.0f} s",
         _published(published),
@@ -118,19 +120,19 @@ def _heading(report: Report) -> str:
 
 def _published(link: Path) -> str:
     files = (link / "sentry.duckdb", link / "parquet")
-    return "Published: " + " and ".join(f"[{file}]({file.absolute().as_uri()})" for file in files)
+    return "Published: " + " and ".join(f"[{_text(file)}]({file.absolute().as_uri()})" for file in files)
 
 
 def _incomplete(report: Report) -> str:
     found = report.result.incomplete
     if not found:
         return ""
-    lines = [f"- {_plain(line)}" for line in troubles(found)]
+    lines = [f"- {_text(line)}" for line in troubles(found)]
     return "## Not complete\n\n" + "\n".join(lines)
 
 
 def _warnings(result: Result) -> str:
-    lines = [f"- {_plain(warning)}" for warning in result.warnings]
+    lines = [f"- {_text(warning)}" for warning in result.warnings]
     return "\n".join(["## Worth a look", "", *lines]) if lines else ""
 
 
@@ -145,7 +147,7 @@ def _streams(report: Report) -> str:
             total[i] += row[name] or 0
     slowest = sorted(totals.items(), key=lambda item: -item[1][-1])
     rows = [
-        (name, f"{whole:,} of {slices:,}", f"{requests:,}", f"{records:,}", f"{seconds:,.1f}")
+        (_text(name), f"{whole:,} of {slices:,}", f"{requests:,}", f"{records:,}", f"{seconds:,.1f}")
         for name, (whole, slices, requests, records, seconds) in slowest
     ]
     heads = ("stream, slowest first", "slices complete", "requests", "records read", "seconds, added up")
@@ -153,16 +155,18 @@ def _streams(report: Report) -> str:
 
 
 def _rows(counts: dict[str, int]) -> str:
-    rows = [(f"`{name}`", f"{count:,}") for name, count in sorted(counts.items())]
+    rows = [(_code(name), f"{count:,}") for name, count in sorted(counts.items())]
     return _section("Rows in the warehouse", ("table", "rows"), rows)
 
 
 def _notices(report: Report) -> str:
     drift = [
-        (row["stream"], f"`{row['path']}`", f"{row['kind']}, {row['found']}", row["since"])
+        (_text(row["stream"]), _code(row["path"]), _text(f"{row['kind']}, {row['found']}"), row["since"])
         for row in report.drift
     ]
-    ending = [(f"`{r['path']}`", r["date"] or "", r["replacement"] or "") for r in report.deprecations]
+    ending = [
+        (_code(r["path"]), _text(r["date"] or ""), _text(r["replacement"] or "")) for r in report.deprecations
+    ]
     parts = (
         _section("Fields that are not as declared", ("stream", "field", "what", "since"), drift),
         _section("Endpoints Sentry will withdraw", ("endpoint", "when", "use instead"), ending),
@@ -170,7 +174,8 @@ def _notices(report: Report) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; its cells are Markdown already."""
     if not rows:
         return ""
     lines = [_row(heads), _row(["---"] * len(heads)), *(_row(row) for row in rows[:MOST])]
@@ -178,10 +183,25 @@ def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) ->
     return f"## {title}\n\n" + "\n".join(lines) + more
 
 
-def _row(cells: Sequence[Any]) -> str:
-    return "| " + " | ".join(_plain(str(cell)).replace("|", "\\|") for cell in cells) + " |"
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
-def _plain(text: str) -> str:
-    """A server's words on one line, without markup of their own."""
-    return " ".join(text.split()).replace("<", "&lt;")
+MARKUP = re.compile(r"[\\`*_~\[\]|&@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+"""What would be more than text in Markdown: emphasis, code, links and images, HTML, cells, and what is made a
+link without being marked as one."""
+
+MARKUP_AT_START = re.compile(r"^(\d+(?=[.)]))?([-+>#.)])")
+"""What would begin a list, a heading or a quotation."""
+
+
+def _text(value: object) -> str:
+    """A stranger's words on one line, as Markdown that shows them as they are."""
+    text = visible(" ".join(str(value).split()))
+    return MARKUP_AT_START.sub(r"\1\\\2", MARKUP.sub(r"\\\g<0>", text)).replace("<", "&lt;")
+
+
+def _code(value: object) -> str:
+    """A name as code, where it holds nothing that ends code or a cell."""
+    text = visible(" ".join(str(value).split()))
+    return _text(text) if not text or re.search(r"[`|\\]", text) else f"`{text}`"

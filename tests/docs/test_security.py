@@ -50,7 +50,8 @@ PROOFS = {
     "client/test_secrets.py::test_nor_does_one_without_a_connection "
     "export/test_canary.py::test_no_trace_anywhere acceptance/test_strict.py::test_the_token_lies_nowhere",
     "By default e-mail addresses": "export/test_canary.py::test_no_trace_anywhere "
-    "export/test_canary.py::test_a_trace_would_be_seen privacy/test_canary.py::test_a_page_of_canaries "
+    "export/test_canary.py::test_a_trace_would_be_seen "
+    "export/test_demo_canary.py::test_the_demo_shows_and_keeps_nobody privacy/test_canary.py::test_a_page_of_canaries "
     "privacy/test_pages.py::test_hashes_are_keyed_short_and_the_same_everywhere",
     "`drop` removes them": "privacy/test_kinds.py::test_each_kind_under_each_action "
     "privacy/test_pages.py::test_kept_pages_are_the_same_bytes",
@@ -96,6 +97,8 @@ PROOFS = {
     "client/test_network.py::test_slow_drips_are_given_up client/test_paging.py::test_pages_without_end "
     "privacy/test_pages.py::test_a_very_deep_page_is_hidden_or_refused",
     "What strangers wrote": "export/test_hostile.py::test_no_terminal_obeys_them",
+    "In the reports shown by Prefect": "prefect/test_run_report.py::"
+    "test_names_of_strangers_are_shown_as_they_are",
     "Names of configured Discover": "export/test_hostile.py::test_a_discover_query_may_not_be_called_so",
     "Configured Discover queries and SQL": ""
     "cli/test_mistakes.py::test_questions_never_change_what_is_published",
