@@ -51,7 +51,8 @@ PROOFS = {
     "export/test_canary.py::test_no_trace_anywhere acceptance/test_strict.py::test_the_token_lies_nowhere",
     "By default e-mail addresses": "export/test_canary.py::test_no_trace_anywhere "
     "export/test_canary.py::test_a_trace_would_be_seen "
-    "export/test_demo_canary.py::test_the_demo_shows_and_keeps_nobody privacy/test_canary.py::test_a_page_of_canaries "
+    "export/test_demo_canary.py::test_the_demo_shows_and_keeps_nobody "
+    "privacy/test_canary.py::test_a_page_of_canaries "
     "privacy/test_pages.py::test_hashes_are_keyed_short_and_the_same_everywhere",
     "`drop` removes them": "privacy/test_kinds.py::test_each_kind_under_each_action "
     "privacy/test_pages.py::test_kept_pages_are_the_same_bytes",
