@@ -123,7 +123,10 @@ class _Work:
         self._rebuild()
         kept = self.settings.publish
         before = self._generations()
-        self.report.published = str(publish(self.home, keep=1, group_readable=kept.group_readable))
+        # a file that began as a copy of the old one still has its deleted rows in free blocks
+        copied = self.begins_after is not None
+        link = publish(self.home, keep=1, group_readable=kept.group_readable, compact=copied)
+        self.report.published = str(link)
         for left in self._generations() & before:
             shutil.rmtree(
                 self.home / FOLDER / left

@@ -124,6 +124,29 @@ def test_nothing_is_left_and_nothing_comes_back(
     assert (twice.found, twice.published) == (False, None)
 
 
+def test_no_free_block_of_the_file_holds_a_value(tmp_path: Path) -> None:
+    """Where retention let archived pages go, tables are rebuilt from a copy of the old file."""
+    home = tmp_path / "home"
+    with Sandbox(SandboxOptions(**SMALL)) as sandbox:
+        run_export(sandbox, home, privacy="keep", **STREAMS)
+        known = {event["user_email"] for event in sandbox.truth("events")}
+        for _ in range(5):
+            sandbox.pass_night()
+        run_export(sandbox, home, privacy="keep", archive={"keep_days": 1}, **STREAMS)
+        new = {e["user_email"] for e in sandbox.truth("events") if e["listed"]} - known
+        settings = settings_for(sandbox, home, privacy="keep", **STREAMS)
+    email = min(filter(None, new))
+    file = home / "warehouse.duckdb"
+    assert email.encode() in file.read_bytes()
+    assert rows(home, "select count(*) from meta.settings where name = 'archive begins after'") == [(1,)]
+    before = rows(home, "select count(*), count(user_email) from events")
+    done = forget(settings, email)
+    assert email.encode() not in file.read_bytes()
+    assert leaks(settings, email) == set()
+    after = rows(home, "select count(*), count(user_email) from events")
+    assert after == [(before[0][0], before[0][1] - done.rows["events"])]
+
+
 @pytest.mark.parametrize("policy", ["hash"])
 def test_cut_off_again_and_again(
     sandbox: Sandbox, home: Path, policy: str, person: dict[str, Any], monkeypatch: pytest.MonkeyPatch
