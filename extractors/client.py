@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from extractors.body import LARGEST_BODY, Body
 from extractors.errors import (
     DEPRECATION_HEADERS,
     BadQuery,
@@ -194,7 +195,7 @@ class Client:
         ca_bundle: str | None = None,
         timeout: float = 60.0,
         retry_budget: int = 200,
-        max_body_bytes: int = 256 << 20,
+        max_body_bytes: int = LARGEST_BODY,
         user_agent: str = "sentry-warehouse",
         stop: threading.Event | None = None,
         first_wait: float = 1.0,
@@ -430,27 +431,26 @@ class Client:
         plain = encoding in ("", "identity")
         inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: the header tells gzip from zlib
         begun = time.monotonic()
-        parts: list[bytes] = []
-        size = wire = 0
-        try:
-            for chunk in response.iter_raw(CHUNK):
-                wire += len(chunk)
-                pending = chunk
-                while pending:
-                    part = pending if plain else inflate.decompress(pending, CHUNK)
-                    pending = b"" if plain else inflate.unconsumed_tail
-                    size += len(part)
-                    parts.append(part)
-                    if size > self._max_body_bytes:
-                        return b"", Trouble.TOO_BIG
-                passed = time.monotonic() - begun
-                if passed > self._timeout and wire < SLOWEST_BODY * passed:
-                    return b"", Trouble.STALLED
-        except zlib.error:
-            return b"", Trouble.TRUNCATED
-        if not plain and wire and not inflate.eof:
-            return b"", Trouble.TRUNCATED
-        return b"".join(parts), None
+        wire = 0
+        with Body(self._max_body_bytes) as body:
+            try:
+                for chunk in response.iter_raw(CHUNK):
+                    wire += len(chunk)
+                    pending = chunk
+                    while pending:
+                        part = pending if plain else inflate.decompress(pending, CHUNK)
+                        pending = b"" if plain else inflate.unconsumed_tail
+                        if not body.has_room(part):
+                            return b"", Trouble.TOO_BIG
+                        begun += body.add(part)
+                    passed = time.monotonic() - begun
+                    if passed > self._timeout and wire < SLOWEST_BODY * passed:
+                        return b"", Trouble.STALLED
+            except zlib.error:
+                return b"", Trouble.TRUNCATED
+            if not plain and wire and not inflate.eof:
+                return b"", Trouble.TRUNCATED
+            return body.whole(), None
 
     def _limit_note(self, trouble: Trouble | None) -> str:
         return f"more than {self._max_body_bytes >> 20} MB" if trouble is Trouble.TOO_BIG else ""

@@ -98,6 +98,7 @@ PROOFS = {
     "client/test_network.py::test_a_bomb_of_gzip_costs_no_more_than_the_limit "
     "client/test_network.py::test_slow_drips_are_given_up client/test_paging.py::test_pages_without_end "
     "privacy/test_pages.py::test_a_very_deep_page_is_hidden_or_refused",
+    "Large bodies are read one at a time": "export/test_memory.py::test_bombs_and_floods_cost_little",
     "What strangers wrote": "export/test_hostile.py::test_no_terminal_obeys_them",
     "In the reports shown by Prefect": "prefect/test_run_report.py::"
     "test_names_of_strangers_are_shown_as_they_are",
