@@ -14,6 +14,13 @@ EPOCH = datetime(1970, 1, 1)
 MAX_INTERVALS = 1000
 """Sentry answers 400 to a series with more (facts §4.3, §4.4)."""
 
+GROUPED_BY = {timedelta(hours=1): "timestamp.to_hour", timedelta(days=1): "timestamp.to_day"}
+"""Length of a window → Discover's field that tells in which of them an event lies."""
+
+NEWEST_TOGETHER, OTHERS_TOGETHER = 7, 30
+"""Windows of a Discover query that one question counts: those that a night reads, and others. Fewer rows than
+a page has, and no more of the past than Sentry goes through in time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
@@ -162,6 +169,8 @@ def split(slice_: Slice, request: Request, pieces: int = 2) -> list[Slice]:
     """About so many equal pieces of a slice, cut between intervals; empty when it can not be cut."""
     if slice_.window_start is None:
         return []
+    if request.shape == "discover" and request.load == "replace":
+        return []  # its rows are figures of the whole window, which those of pieces would replace
     step = timedelta(seconds=slice_.interval_seconds or 1)
     if request.window and request.shape == "discover" and request.window.align:
         step = request.window.align  # a row's interval_start is its slice's start
@@ -172,6 +181,23 @@ def split(slice_: Slice, request: Request, pieces: int = 2) -> list[Slice]:
         return []
     edges = [slice_.window_start, *cuts, slice_.window_end]
     return [replace(slice_, window_start=a, window_end=b, page_cursor="") for a, b in pairwise(edges)]
+
+
+def counted_together(
+    slice_: Slice, request: Request, as_of: datetime
+) -> tuple[datetime, datetime, timedelta] | None:
+    """The stretch of windows that one question can count along with the slice's, and the length of each; None
+    where the windows are none that Sentry groups times by. `as_of` is the end of the run's last window."""
+    length = request.window.longest if request.window else None
+    if length not in GROUPED_BY or slice_.window_start is None:
+        return None
+    newest = floor(as_of - timedelta(microseconds=1), length)
+    others = newest - (NEWEST_TOGETHER - 1) * length
+    if slice_.window_start >= others:
+        return others, as_of, length
+    stretch = OTHERS_TOGETHER * length
+    end = others - (others - length - slice_.window_start) // stretch * stretch
+    return end - stretch, end, length
 
 
 def intervals(slice_: Slice) -> int:

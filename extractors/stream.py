@@ -62,6 +62,8 @@ class Request:
     items_of      stream whose records' ids its items are: a first run asks for each of them
     may_be_gone   worklist items that answer 404 are no matter: what is asked for ends by itself
     totals        parameters of a second question, whose sum `totals_column` must reach (silent caps: §4.4)
+    adds_up       field of a Discover answer that adds up over its rows: asked for without groups, it is what
+                  `totals_column` must come to, or the number of rows where that is ""; "" = there is none
     points        groups × intervals that one answer holds at most: pages, or pieces of the window, are
                   planned by it
     apart         a group that pages do not mix with (facts §4.4): where the answer lacks rows, each of its
@@ -85,6 +87,7 @@ class Request:
     newest_first: str = ""
     totals: Parameters | None = None
     totals_column: str = ""
+    adds_up: str = ""
     points: int = 0
     apart: str = ""
     search: bool = False

@@ -30,6 +30,7 @@ from extractors.stream import DiscoverQuery, Parameters, Request, Stream
 from flows.clients import Clients
 from flows.loading import Loader
 from flows.presence import FieldWatch
+from flows.row_totals import count_rows
 from flows.totals import Totals, ask_series
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
@@ -142,6 +143,8 @@ class Progress:
     missing: int = 0
     full_page: bool = False
     doubt: str = ""
+    unproven: str = ""
+    again: bool = False
     closed: bool = False
     children: list[Slice] = field(default_factory=list)
 
@@ -240,7 +243,7 @@ class Run:
             case TooLarge():
                 progress.reason = ""
                 self._cut(slice_, progress, "failed", str(error))
-            case BadQuery() if OUTSIDE_RETENTION in str(error):
+            case BadQuery() if self.is_outside_retention(error):
                 progress.reason = "outside of what Sentry keeps"
             case BadQuery():
                 progress.status = "failed"
@@ -306,6 +309,10 @@ class Run:
             asked = self._ask_items(slice_, request, slice_.items, progress)
         elif request.totals is not None:
             asked = ask_series(self, slice_, request, progress)
+        elif request.shape == "discover":
+            slice_ = replace(slice_, page_cursor="")  # of pages before, nobody knows what they added up to
+            count_rows(self, slice_, request, progress)
+            asked = (("", answer) for answer in self.ask(slice_, request))
         else:
             asked = (("", answer) for answer in self.ask(slice_, request))
         try:
@@ -343,12 +350,22 @@ class Run:
         if hopeless and not request.control and not request.may_be_gone:
             progress.status = "gone"
             progress.reason = f"Sentry answered 404 to each of {progress.missing} that it had listed."
-        if progress.doubt and progress.status == "complete":
+        if progress.status == "sampled":
+            progress.expected = progress.loaded = None  # of two samples neither tells what the other lacks
+        short = progress.expected is not None and (progress.loaded or 0) < progress.expected
+        if request.shape == "discover" and short:
+            progress.status = "partial"
+            progress.reason = f"Sentry counts {progress.expected} but listed {progress.loaded}" + (
+                ", also when asked again." if progress.again else "."
+            )
+            return
+        proven = progress.expected is not None and not short
+        if progress.doubt and progress.status == "complete" and not proven:
             reason = f"{progress.doubt}, and the window can not be made smaller."
             self._cut(slice_, progress, "partial", reason)
-        if progress.status == "capped" or (
-            progress.expected is not None and (progress.loaded or 0) < progress.expected
-        ):
+        if progress.status == "complete" and not progress.reason:
+            progress.reason = progress.unproven
+        if progress.status == "capped" or short:
             reason = (
                 f"Sentry counts {progress.expected} but listed {progress.loaded}"
                 if progress.expected is not None
@@ -367,33 +384,45 @@ class Run:
 
     def ask(self, slice_: Slice, request: Request) -> Iterator[Answer]:
         """Answers to the request; a server that refuses its parameters is asked as older ones want it."""
-        key = (slice_.stream, slice_.request)
-        if request.alternatives and key not in self._alternative:
-            # the others wait until one has learnt which way it is, instead of being refused as well
-            with self._choosing.setdefault(key, threading.Lock()):
-                first, rest = self._begin(slice_, request)
-        else:
-            first, rest = self._begin(slice_, request)
+
+        def begin(parameters: Parameters) -> tuple[Answer | None, Iterator[Answer]]:
+            pages = self._pages(slice_, request, parameters)
+            return next(pages, None), pages
+
+        first, rest = self.by_choice(slice_, request, begin)
         if first is not None:
             yield first
             yield from rest
 
-    def _begin(self, slice_: Slice, request: Request) -> tuple[Answer | None, Iterator[Answer]]:
+    def by_choice(self, slice_: Slice, request: Request, ask: Callable[[Parameters], T]) -> T:
+        """What `ask` gives for the request's parameters, or for the first of its alternatives that the server
+        does not refuse."""
+        key = (slice_.stream, slice_.request)
+        if not request.alternatives or key in self._alternative:
+            return self._first_taken(slice_, request, ask)
+        # the others wait until one has learnt which way it is, instead of being refused as well
+        with self._choosing.setdefault(key, threading.Lock()):
+            return self._first_taken(slice_, request, ask)
+
+    def _first_taken(self, slice_: Slice, request: Request, ask: Callable[[Parameters], T]) -> T:
         key = (slice_.stream, slice_.request)
         choices: tuple[Parameters, ...] = (request.parameters, *request.alternatives)
         number = self._alternative.get(key, 0)
         while True:
-            pages = self._pages(slice_, request, choices[number])
             try:
-                first = next(pages, None)
+                answer = ask(choices[number])
             except BadQuery as error:
-                if number + 1 == len(choices) or OUTSIDE_RETENTION in str(error):
+                if number + 1 == len(choices) or self.is_outside_retention(error):
                     raise
                 logger.info("%s: refused (%s), asked the older way", slice_.title, error)
                 number += 1
             else:
                 self._alternative[key] = number
-                return first, pages
+                return answer
+
+    def is_outside_retention(self, error: Exception) -> bool:
+        """Whether the server refuses a window because it lies wholly before what it keeps."""
+        return isinstance(error, BadQuery) and OUTSIDE_RETENTION in str(error)
 
     def _ask_items(
         self, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
@@ -451,7 +480,7 @@ class Run:
         """The server's time, aware."""
         return self.clock.now().replace(tzinfo=UTC)
 
-    def _asked(self, slice_: Slice, parameters: Parameters) -> list[tuple[str, str]]:
+    def asked(self, slice_: Slice, parameters: Parameters) -> list[tuple[str, str]]:
         """Parameters as they are sent: the chosen projects stand where all would be asked for."""
         filled = fill(parameters, slice_)
         if self.only is None or EVERY_PROJECT not in filled:
@@ -460,13 +489,17 @@ class Run:
         at = filled.index(EVERY_PROJECT)
         return [*filled[:at], *chosen, *filled[at + 1 :]]
 
-    def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
+    def asks_nobody(self, slice_: Slice, parameters: Parameters) -> bool:
+        """Whether no project is left to ask for: without one, Sentry would choose some itself."""
         none = self.only is not None and not self.only.get(slice_.organization_id)
-        if none and EVERY_PROJECT in parameters:
-            return iter(())  # asked without a project, Sentry would choose some itself
+        return none and EVERY_PROJECT in parameters
+
+    def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
+        if self.asks_nobody(slice_, parameters):
+            return iter(())
         return self.clients.of(slice_.organization_id).pages(
             path_of(slice_, request),
-            self._asked(slice_, parameters),
+            self.asked(slice_, parameters),
             paging=request.paging,
             page_size=page_size(slice_, request),
             cursor=slice_.page_cursor,
@@ -488,7 +521,7 @@ class Run:
             window_end=slice_.window_end,
             interval_seconds=slice_.interval_seconds,
             path=path_of(slice_, request).replace("{item}", item),
-            parameters=msgspec.json.encode(self._asked(slice_, request.parameters)).decode(),
+            parameters=msgspec.json.encode(self.asked(slice_, request.parameters)).decode(),
             item=item,
             status=answer.status,
             fetched_at=answer.date.astimezone(UTC).replace(tzinfo=None),
@@ -544,9 +577,24 @@ class Run:
             progress.status = batch.complaint
             progress.reason = SAMPLED if batch.complaint == "sampled" else ""
         if progress.expected is not None:
-            column = self.request(slice_).totals_column
-            reached = sum(int(frame[column].sum() or 0) for frame in batch.frames.values())
+            request = self.request(slice_)
+            reached, unread = _reached(batch, request.totals_column)
             progress.loaded = (progress.loaded or 0) + reached
+            if unread and request.shape == "discover":
+                progress.expected = progress.loaded = None
+                progress.unproven = f"Not proven: {unread} of its counts are no whole numbers."
+
+
+def _reached(batch: Batch, column: str) -> tuple[int, int]:
+    """The sum of a column of the batch's rows, and how many have no number there; without a column, how many
+    records there were."""
+    import polars as pl
+
+    if not column:
+        return batch.records, 0
+    # an answer may name a type for it that is no number's
+    numbers = [frame[column].cast(pl.Int64, strict=False) for frame in batch.frames.values()]
+    return sum(int(n.sum() or 0) for n in numbers), sum(n.null_count() for n in numbers)
 
 
 def count_records(body: bytes, envelope: str) -> int:

@@ -23,7 +23,7 @@ from extractors.errors import (
     TooLarge,
     Unauthorized,
 )
-from extractors.plan import Organization, Project, Slice, fill, floor, page_size, path_of
+from extractors.plan import Organization, Project, Slice, counted_together, fill, floor, page_size, path_of
 from extractors.sizing import Counts, count_errors
 from extractors.stream import Request, Stream
 from flows.clients import Clients
@@ -141,6 +141,8 @@ class Sizer:
             bases.append(basis)
             if request.totals is not None:  # asked once for all projects
                 made.requests += self._new_totals(request, some)
+            if request.adds_up:  # asked once for several windows
+                made.requests += len({counted_together(s, request, self._as_of) or s.slice_id for s in some})
             for slice_, count in zip(some, rows, strict=True):
                 made.refused = self._refused.get(_scope(slice_), made.refused)
                 made.requests += self._requests(request, slice_, count)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from extractors.plan import Slice
 from flows.run import Run
@@ -80,16 +81,14 @@ def _counter(run: Run, organization_id: str, project_id: str) -> Callable[[Windo
 
 
 def lists_again(run: Run, streams: Sequence[str]) -> list[Slice]:
-    """Slices that ask once more for lists of these streams that lack what they showed before."""
-    slices = []
+    """Slices that ask once more for lists of these streams that lack what they showed before, or what Sentry
+    counts of them."""
+    slices: list[dict[str, Any]] = []
     for organization_id, stream, _ in rows_of(run.store, "lists_short", run.run_id):
-        if stream in streams:
-            slices += [
-                Slice(**row)
-                for row in state.slices_of(run.store, run.run_id, stream, organization_id)
-                if organization_id in run.organizations
-            ]
-    return slices
+        if stream in streams and organization_id in run.organizations:
+            slices += state.slices_of(run.store, run.run_id, stream, organization_id)
+    slices += state.short_slices(run.store, run.run_id, streams)
+    return list({Slice(**row).slice_id: Slice(**row) for row in slices}.values())
 
 
 def record_sweep(run: Run) -> None:

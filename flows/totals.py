@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from extractors.client import Answer
 from extractors.errors import BadQuery, Forbidden, Gone
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 10_000
 """An answer with so many groups may lack others: Sentry cuts there without a word (facts §4.3, §4.4)."""
+
+T = TypeVar("T")
 
 Ask = Callable[[list[tuple[str, str]]], Answer]
 
@@ -43,7 +45,27 @@ class Totals:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._asking: dict[tuple[object, ...], threading.Lock] = {}
-        self._known: dict[tuple[object, ...], dict[str, Total] | None] = {}
+        self._known: dict[tuple[object, ...], Any] = {}
+        self._slices: set[str] = set()
+        self.refused: dict[tuple[str, str, str], str] = {}
+        """(organization_id, stream, request) whose totals the server does not tell → why not."""
+
+    def once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What `make` gave when it was first asked for by this key."""
+        with self._lock:
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            if key not in self._known:
+                self._known[key] = make()
+        made: T = self._known[key]
+        return made
+
+    def comes_again(self, slice_: Slice) -> bool:
+        """Whether totals of the slice were asked for before; from now on they were."""
+        with self._lock:
+            known = slice_.slice_id in self._slices
+            self._slices.add(slice_.slice_id)
+        return known
 
     def of_project(self, slice_: Slice, request: Request, ask: Ask) -> Total:
         """The totals of a slice's project, from an answer for all of them if there is one.
@@ -52,12 +74,7 @@ class Totals:
         """
         parameters = fill(whole_organization(request), slice_)
         key = (slice_.organization_id, request.path, *parameters)
-        with self._lock:
-            asking = self._asking.setdefault(key, threading.Lock())
-        with asking:
-            if key not in self._known:
-                self._known[key] = _of_all(request, parameters, ask)
-        known = self._known[key]
+        known = self.once(key, lambda: _of_all(request, parameters, ask))
         if known is None:
             return self.alone(slice_, request, ask)
         return known.get(slice_.project_id, Total(listed=False))

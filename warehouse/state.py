@@ -138,7 +138,16 @@ def slices_of(store: Store, run_id: str, stream: str, organization_id: str) -> l
     return _slices(store, where, [run_id, stream, organization_id])
 
 
-def _slices(store: Store, where: str, values: list[str]) -> list[dict[str, Any]]:
+def short_slices(store: Store, run_id: str, streams: Sequence[str]) -> list[dict[str, Any]]:
+    """Slices of the run, of these streams, that are done but brought less than Sentry counts."""
+    short = (
+        "select slice_id from meta.coverage where run_id = ? and status = 'partial' and expected > loaded "
+        "and list_contains(?, stream)"
+    )
+    return _slices(store, f"state = 'done' and slice_id in ({short})", [run_id, run_id, list(streams)])
+
+
+def _slices(store: Store, where: str, values: list[Any]) -> list[dict[str, Any]]:
     names = [n for n in SLICES.names if n not in ("run_id", "slice_id", "state", "position")]
     rows = store.rows(
         f"select {', '.join(names)} from meta.slices where run_id = ? and {where} order by position", values

@@ -53,6 +53,9 @@ def personal_kind(field: str) -> str | None:
     return known or kind_of_tag(f"user.{name}" if name.startswith("geo.") else name)
 
 
+ADDITIVE = re.compile(r"count\([^()]*\)|count_if\(.*\)")
+"""Fields whose sum over all groups is the figure without groups."""
+
 INTERVALS = {"1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
 
@@ -125,6 +128,9 @@ def _request(query: DiscoverQuery) -> Request:
         )
 
     older = OLDER_DATASETS.get(query.dataset)
+    table = make_table(query)
+    grouped = any(is_aggregate(field) for field in query.fields)
+    additive = next((field for field in query.fields if ADDITIVE.fullmatch(field)), "")
     return Request(
         name=query.name,
         path="/organizations/{organization}/events/",
@@ -138,7 +144,10 @@ def _request(query: DiscoverQuery) -> Request:
             longest=length,
             align=length,
         ),
-        tables=(make_table(query),),
+        tables=(table,),
+        # without figures a row is an event
+        adds_up=additive if grouped else "count()",
+        totals_column=next((c.name for c in table.columns if additive and c.at == additive), ""),
         personal=tuple(
             (field.replace("~", "~0").replace("/", "~1"), kind)
             for field in query.fields

@@ -46,6 +46,8 @@ STREAM = Stream(
             shape="discover",
             window=Window(overlap=timedelta(days=90), align=timedelta(days=1)),
             tables=(EVENT_COUNTS,),
+            adds_up="count()",
+            totals_column="event_count",
         ),
     ),
 )

@@ -92,7 +92,7 @@ def test_coverage_counts_the_requests_of_what_was_refused_and_says_what_is_sampl
     assert result.exit_code == 3
     found = rows(tmp_path, "select stream, status, requests, reason <> '' from meta.coverage order by stream")
     assert [f for f in found if f[0] not in ("organizations", "projects")] == [
-        ("discover", "sampled", 1, True),
+        ("discover", "sampled", 2, True),  # and what its rows would add up to
         ("members", "gone", 1, True),
         ("teams", "forbidden", 1, True),
     ]

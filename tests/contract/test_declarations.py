@@ -157,7 +157,9 @@ def test_what_a_request_names_exists(case: Case) -> None:
         assert (WORKLISTS / f"{request.worklist}.sql").is_file()
     if request.control:
         assert request.control in {t.name for t in TABLES}
-    assert bool(request.totals) == bool(request.totals_column)
+    assert bool(request.totals_column) <= bool(request.totals or request.adds_up)
+    assert not request.totals or request.totals_column
+    assert not request.adds_up or request.shape == "discover"
     if request.totals_column:
         assert request.totals_column in columns
     if request.newest_first:

@@ -34,7 +34,7 @@ def test_newer_slices_heal_and_break_the_days_they_cover(given: Given, rows_of: 
     """)
     # the 3rd stays failed: its last complete slice says nothing of the hours before noon
     assert rows_of("completeness", COMPLETENESS) == table("""
-        events | 10 | 2026-11-01 | - | - | - | capped   | 2026-11-03 00:10 | cap
+        events | 10 | 2026-11-01 | - | - | - | capped   | 2026-11-03 00:10 | cap Which days from 2026-11-01 to 2026-11-02 lack rows is not known.
         events | 10 | 2026-11-02 | - | - | - | complete | 2026-11-03 06:10 | -
         events | 10 | 2026-11-03 | - | - | - | failed   | 2026-11-03 18:10 | 500
     """)
@@ -96,6 +96,38 @@ def test_totals_over_many_days_make_each_of_them_partial(given: Given, rows_of: 
         session_health | 10 | 2026-11-01 | 50 | 50 | 1 | complete | 2026-11-03 00:10 | -
         sessions | 10 | 2026-11-01 | - | - | - | partial | 2026-11-03 00:10 | {reason}
         sessions | 10 | 2026-11-02 | - | - | - | partial | 2026-11-03 00:10 | {reason}
+    """)
+
+
+def test_of_days_that_ended_short_together_none_is_proven(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | sessions |  | 10 | 2026-11-01 00:00 | 2026-11-04 00:00 | 5 | capped  | 50 | 40 | Sentry counts 50 but listed 40. | 2026-11-04 00:10
+        r1 | s2 | outcomes |  | 10 | 2026-11-01 00:00 | 2026-11-03 00:00 | 5 | partial | -  | -  | - | 2026-11-03 00:10
+        r2 | s3 | sessions |  | 10 | 2026-11-03 00:00 | 2026-11-04 00:00 | 5 | complete | 9 | 9 | - | 2026-11-04 00:20
+    """)
+    one = "Sentry counts 50 but listed 40. Which days from 2026-11-01 to 2026-11-03 lack rows is not known."
+    two = "It ended partial and did not say why. Which days from 2026-11-01 to 2026-11-02 lack rows is not known."
+    assert rows_of("completeness", COMPLETENESS) == table(f"""
+        outcomes | 10 | 2026-11-01 | - | - | - | partial | 2026-11-03 00:10 | {two}
+        outcomes | 10 | 2026-11-02 | - | - | - | partial | 2026-11-03 00:10 | {two}
+        sessions | 10 | 2026-11-01 | - | - | - | capped | 2026-11-04 00:10 | {one}
+        sessions | 10 | 2026-11-02 | - | - | - | capped | 2026-11-04 00:10 | {one}
+        sessions | 10 | 2026-11-03 | 9 | 9 | 1 | complete | 2026-11-04 00:20 | -
+    """)
+
+
+def test_a_whole_day_that_nothing_proves_says_so(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | discover | a | - | 2026-11-01 00:00 | 2026-11-02 00:00 | 5 | complete | - | - | Not proven: why | 2026-11-02 00:10
+        r1 | s2 | discover | b | - | 2026-11-01 00:00 | 2026-11-02 00:00 | 0 | complete | - | - | outside of what Sentry keeps | 2026-11-02 00:10
+    """)
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        discover_a |  | 2026-11-01 | - | - | - | complete | 2026-11-02 00:10 | Not proven: why
+        discover_b |  | 2026-11-01 | - | - | - | complete | 2026-11-02 00:10 | -
     """)
 
 

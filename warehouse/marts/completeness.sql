@@ -14,12 +14,13 @@
 -- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates.
 -- project_id: The project; empty for what is asked of a whole organization.
 -- day: The UTC day; for lists that are asked without a window the day of asking.
--- expected: Rows that Sentry says there are; null where it can not be asked, or not by day; additive within a table.
+-- expected: Rows that Sentry says there are; null where it can not be asked, or is told of several days together;
+--   additive within a table.
 -- loaded: Rows of those that the warehouse holds; null where a slice spans several days; additive within a table.
 -- ratio: loaded / expected; 1 where nothing is expected, null where expected is; not additive.
 -- status: complete, sampled, partial, capped, gone, forbidden or failed.
 -- checked_at: When the newest slice or audit of the day was done (UTC).
--- reason: Why it is not complete, and what to do; null for complete days.
+-- reason: Why it is not complete, or why that is not proven, and what to do; null for days that are proven.
 with
 slices as (
     select
@@ -129,6 +130,11 @@ judged as (
             when expected > loaded then
                 'Sentry counts ' || expected || ', loaded are ' || loaded
                 || case when is_within_day or is_list then '' else ' over ' || starts || ' to ' || ends end
+            when status <> 'complete' then 'It ended ' || status || ' and did not say why.'
+        end || case
+            when is_within_day or is_list or status not in ('partial', 'capped') then ''
+            else ' Which days from ' || starts::date || ' to ' || (ends - interval 1 microsecond)::date
+                || ' lack rows is not known.'
         end as judged_reason
     from newest_slices
 ),
@@ -209,8 +215,8 @@ select
     case when audit_decides then audit_status else load_status end as status,
     checked_at,
     case
-        when (case when audit_decides then audit_status else load_status end) = 'complete' then null
-        when audit_decides then audit_reason
-        else load_reason
+        when audit_decides and audit_status <> 'complete' then audit_reason
+        when audit_decides then null
+        when load_status <> 'complete' or starts_with(load_reason, 'Not proven') then load_reason
     end as reason
 from combined

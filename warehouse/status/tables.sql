@@ -1,11 +1,13 @@
--- One row per table: how many of its days (times projects) are whole, and up to when it is fresh. It is fresh
--- when no project lags and what is newest is at most 36 hours old by the clock.
+-- One row per table: how many of its days (times projects) are whole, of how many that is not proven, and up to
+-- when it is fresh. It is fresh when no project lags and what is newest is at most 36 hours old by the clock.
 with days as (
     select
         organization_id,
         table_name,
         count(*) as days,
         count(*) filter (status in ('complete', 'sampled')) as whole_days,
+        count(*) filter (status in ('complete', 'sampled') and reason is not null) as unproven_days,
+        arg_max(reason, checked_at) filter (status in ('complete', 'sampled')) as unproven_reason,
         sum(expected)::bigint as expected,
         sum(loaded) filter (expected is not null)::bigint as loaded,
         max(checked_at) as checked_at
@@ -30,13 +32,17 @@ select
     table_name as "table",
     sum(days)::bigint as days,
     sum(whole_days)::bigint as whole_days,
+    coalesce(sum(unproven_days), 0)::bigint as unproven_days,
+    max(unproven_reason) as unproven_reason,
     sum(expected)::bigint as expected,
     sum(loaded)::bigint as loaded,
     max(checked_at) as checked_at,
     min(up_to) as up_to,
     greatest(date_diff('hour', min(up_to), $now), 0) as age_hours,
     coalesce(max(freshness) filter (freshness <> 'fresh'), 'fresh') as freshness,
-    coalesce(sum(days) = sum(whole_days) and bool_and(freshness = 'fresh'), false) as is_proven
+    coalesce(
+        sum(days) = sum(whole_days) and sum(unproven_days) = 0 and bool_and(freshness = 'fresh'), false
+    ) as is_proven
 from days
 full join fresh using (organization_id, table_name)
 group by all
