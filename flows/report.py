@@ -233,20 +233,22 @@ def print_status(found: dict[str, Any]) -> None:
             "" if row["loaded"] is None else f"{row['loaded']:,}",
         )
     console.print(tables)
-    console.print("\nA day counts once for each project; green is what is proven to be complete, and fresh.", style="dim")
+    console.print(
+        "\nA day counts once for each project; green is what is proven to be complete, and fresh.",
+        style="dim",
+    )
     if found["is_proven"]:
         console.print("Everything is complete and fresh.", style="green")
-    unproven = [row for row in found["tables"] if row["unproven_days"]]
-    if unproven:
-        console.print("\nNot proven", style="yellow")
-        for row in unproven:
-            line = f"  {row['table']}: {row['unproven_days']:,} days. {row['unproven_reason']}"
-            console.print(visible(line), markup=False, soft_wrap=True)
     if found["incomplete"]:
         console.print("\nNot complete", style="yellow")
         for line in troubles(found["incomplete"]):
             console.print("  " + line, markup=False, soft_wrap=True)
     for title, rows, line in (
+        (
+            "Complete, but not proven",
+            [row for row in found["tables"] if row["unproven_days"]],
+            "{table}: {unproven_days} days. {unproven_reason}",
+        ),
         (
             "Fields that are not as declared",
             [row | {"what": drift_in_words(row)} for row in found["drift"]],

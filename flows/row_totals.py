@@ -42,8 +42,8 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
     """
     scope = (slice_.organization_id, slice_.stream, slice_.request)
     progress.again = run.totals.comes_again(slice_)
-    progress.unproven = run.totals.refused.get(scope, "") if request.adds_up else NO_FIGURE
-    if progress.unproven:
+    if not request.adds_up:
+        progress.unproven = NO_FIGURE
         return
 
     def ask(parameters: Parameters) -> Answer:
@@ -69,15 +69,19 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
                 return together
         return _alone(request, parameters, ask)
 
-    try:
-        progress.expected = run.by_choice(slice_, request, count)
-    except (Stopped, Unauthorized):
-        raise
-    except (SentryError, Unreadable) as error:
-        progress.unproven = f"Not proven: Sentry does not tell how many there are. {error}"
-        # of too long a window others may be told, of one that Sentry no longer keeps newer ones
-        if not isinstance(error, TooLarge) and not run.is_outside_retention(error):
-            run.totals.refused[scope] = progress.unproven
+    with run.totals.turn(scope):
+        progress.unproven = run.totals.refused.get(scope, "")
+        if progress.unproven:
+            return
+        try:
+            progress.expected = run.by_choice(slice_, request, count)
+        except (Stopped, Unauthorized):
+            raise
+        except (SentryError, Unreadable) as error:
+            progress.unproven = f"Not proven: Sentry does not tell how many there are. {error}"
+            # of too long a window others may be told, of one that Sentry no longer keeps newer ones
+            if not isinstance(error, TooLarge) and not run.is_outside_retention(error):
+                run.totals.refused[scope] = progress.unproven
 
 
 def ungrouped(request: Request, parameters: Parameters, by: str = "") -> Parameters:

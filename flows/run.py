@@ -35,6 +35,7 @@ from flows.totals import Totals, ask_series
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
 from transforms.records import Unreadable
+from transforms.repair import repair
 from warehouse import state
 from warehouse.store import Store
 
@@ -598,12 +599,19 @@ def _reached(batch: Batch, column: str) -> tuple[int, int]:
 
 
 def count_records(body: bytes, envelope: str) -> int:
-    """How many records a page lists, in its envelope if there is one; -1 for what only a repair can read."""
-    try:
+    """How many records a page lists, in its envelope if there is one; -1 for what is no such page."""
+
+    def count(page: bytes) -> int:
         if envelope:
-            body = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(envelope, b"[]")
-        return len(msgspec.json.decode(body, type=list[msgspec.Raw]))
-    except (msgspec.DecodeError, RecursionError):
+            page = msgspec.json.decode(page, type=dict[str, msgspec.Raw]).get(envelope, b"[]")
+        return len(msgspec.json.decode(page, type=list[msgspec.Raw]))
+
+    try:
+        try:
+            return count(body)
+        except msgspec.DecodeError:
+            return count(repair(body))  # an odd text in a record is no reason to lose count
+    except (msgspec.DecodeError, RecursionError, Unreadable):
         return -1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,6 +48,7 @@ class Totals:
         self._asking: dict[tuple[object, ...], threading.Lock] = {}
         self._known: dict[tuple[object, ...], Any] = {}
         self._slices: set[str] = set()
+        self._told: set[tuple[str, str, str]] = set()
         self.refused: dict[tuple[str, str, str], str] = {}
         """(organization_id, stream, request) whose totals the server does not tell → why not."""
 
@@ -59,6 +61,19 @@ class Totals:
                 self._known[key] = make()
         made: T = self._known[key]
         return made
+
+    @contextmanager
+    def turn(self, scope: tuple[str, str, str]) -> Iterator[None]:
+        """While totals of the scope are asked for: until one has learnt whether the server tells them, others
+        wait."""
+        if scope in self._told:
+            yield
+            return
+        with self._lock:
+            asking = self._asking.setdefault(scope, threading.Lock())
+        with asking:
+            yield
+        self._told.add(scope)
 
     def comes_again(self, slice_: Slice) -> bool:
         """Whether totals of the slice were asked for before; from now on they were."""

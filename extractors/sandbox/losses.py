@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from .answers import Query, Response
 from .world import World
@@ -24,7 +24,7 @@ def lose(world: World, what: str, how: dict[str, Any]) -> str:
     - `issue`: one issue (`issue_id`, or any) that the search never finds; its own address knows it.
     - `page`: a page after the first whose rows are skipped (`endpoint="events"`) or that comes empty
       (`endpoint="issues"`), once; at other endpoints, named by the last part of their path or "discover",
-      the page that comes is the one after.
+      the page that comes is the one after. `asks` makes it an answer whose question holds these words.
     - `link`: an answer with more to come has no Link header (`endpoint`).
     - `hits`: X-Hits says `hits` (0), whatever is listed.
     - `early-end`: the issue search ends after `after` rows (50) without a word, if there are more.
@@ -56,11 +56,11 @@ def lose(world: World, what: str, how: dict[str, Any]) -> str:
     return f"losing {what}: " + ", ".join(f"{key}={value}" for key, value in how.items())
 
 
-def active(world: World, what: str, where: str | None = None) -> dict[str, Any] | None:
-    """The loss of that kind, at that endpoint if it names one, that still has its turn."""
+def active(world: World, what: str, where: str | None = None, question: str = "") -> dict[str, Any] | None:
+    """The loss of that kind that still has its turn, at that endpoint and question where it names them."""
     for loss in world.losses:
-        at = loss.get("endpoint")
-        if loss["what"] == what and (loss["times"] is None or loss["times"] > 0) and at in (None, where):
+        meant = loss.get("endpoint") in (None, where) and str(loss.get("asks", "")) in question
+        if loss["what"] == what and (loss["times"] is None or loss["times"] > 0) and meant:
             return loss
     return None
 
@@ -80,12 +80,13 @@ def spoil(world: World, path: str, query: Query, response: Response, again: View
     following = _next_cursor(response)
     if following is None:
         return response
-    if loss := active(world, "link", where):
+    question = unquote_plus(query.raw)
+    if loss := active(world, "link", where, question):
         use(loss)
         return Response(
             response.status, response.body, [h for h in response.headers if h[0] != b"link"], cacheable=False
         )
-    loss = active(world, "page", where)
+    loss = active(world, "page", where, question)
     if loss is None or where in ("events", "issues"):  # these two see to it themselves
         return response
     use(loss)

@@ -160,6 +160,54 @@ def _sessions(sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) -> tuple[
     return +theirs, +ours
 
 
+def _counted(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """Error events that Discover counts: also those that no list shows, not those of deleted issues."""
+    refused = _refused(sandbox)
+    return [
+        e
+        for e in sandbox.truth("events")
+        if e["event_type"] != "transaction"
+        and e["retained"]
+        and not e["deleted"]
+        and e["project_id"] not in refused
+    ]
+
+
+def _event_counts(sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) -> tuple[Rows, Rows]:
+    theirs = Counter((e["project_id"], _day(e["date_created"])) for e in _counted(sandbox))
+    # others are what it counted when it still had events of that day
+    last = "(select run_id from meta.runs order by as_of desc limit 1)"
+    sql = f"select project_id, day, event_count from event_counts where _run_id = {last}"
+    ours = {(project, day): count for project, day, count in connection.execute(sql).fetchall()}
+    return theirs, Counter(ours)
+
+
+def _discover_errors(sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) -> tuple[Rows, Rows]:
+    """Of the days that the last run asked for."""
+    asked = (
+        "select min(window_start) from meta.coverage where stream = 'discover' and request = 'errors' "
+        "and run_id = (select run_id from meta.runs order by as_of desc limit 1)"
+    )
+    (since,) = connection.execute(asked).fetchall()[0]
+    theirs = Counter(
+        (
+            e["project_id"],
+            e["environment"] or "",
+            _clean(e["release"]) or "",
+            e["level"],
+            _day(e["date_created"]),
+        )
+        for e in _counted(sandbox)
+        if e["date_created"] >= since
+    )
+    sql = (
+        "select project_id, environment, release, level, interval_start, count from discover_errors "
+        "where interval_start >= ?"
+    )
+    ours = {tuple(key): count for *key, count in connection.execute(sql, [since]).fetchall()}
+    return theirs, Counter(ours)
+
+
 COMPARED: dict[str, Callable[[Sandbox, duckdb.DuckDBPyConnection], tuple[Rows, Rows]]] = {
     "organizations": _plain("organizations", "organization_id", "slug", "date_created"),
     "projects": _plain("projects", "project_id", "slug", "name", "platform", "date_created"),
@@ -181,4 +229,6 @@ COMPARED: dict[str, Callable[[Sandbox, duckdb.DuckDBPyConnection], tuple[Rows, R
     "event_tags": _tags,
     "outcomes": _outcomes,
     "sessions": _sessions,
+    "event_counts": _event_counts,
+    "discover_errors": _discover_errors,
 }

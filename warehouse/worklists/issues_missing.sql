@@ -17,6 +17,14 @@ retained as (
         organization_id,
         min(day) as since
     from event_counts
+    semi join (
+        select organization_id
+        from meta.coverage
+        where run_id = $run_id and stream = 'event_counts'
+        group by organization_id
+        -- counts that lack days would make everything before them look forgotten
+        having bool_and(status = 'complete')
+    ) as whole using (organization_id)
     where _run_id = $run_id
     group by organization_id
 ),
