@@ -25,8 +25,9 @@ from flows.pipeline import export as export_plain
 from flows.publishing import publish_home
 from flows.replay import Replayed
 from flows.replay import replay as replay_plain
+from flows.report import verdict
 from flows.run import Observer
-from flows.run_report import read_report, verdict
+from flows.run_report import read_report
 from flows.settings import Settings, UsageError, load_settings
 from flows.tasks import RUNNER, Tasks, as_task
 from transforms.privacy import KeyFileError, PolicyError

@@ -53,8 +53,9 @@ GOVERNOR = "governor"
 
 @dataclass(slots=True)
 class Result:
-    """How a run ended. `slices` counts them by status; of `requests`, `retried` asked once more for what had
-    failed, and `throttled` were answered 429.
+    """How a run ended. `slices` counts them by status; `audited_days` counts the days (of a project) whose
+    events were held against Sentry's count, and are new or short. Of `requests`, `retried` asked once more
+    for what had failed, and `throttled` were answered 429.
     """
 
     run_id: str
@@ -67,6 +68,7 @@ class Result:
     seconds: float = 0.0
     rows: dict[str, int] = field(default_factory=dict)
     slices: dict[str, int] = field(default_factory=dict)
+    audited_days: dict[str, int] = field(default_factory=dict)
     incomplete: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     published: Path | None = None
@@ -362,10 +364,14 @@ def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
 
 def _finish(run: Run, settings: Settings, result: Result) -> None:
     published = settings.home_path / "published" / "sentry.duckdb"
-    rows = run.store.rows(
-        "select status, count(*) from meta.coverage where run_id = ? group by 1", [run.run_id]
-    )
-    result.slices = dict(rows)
+    for counts, audited in ((result.slices, "is distinct from"), (result.audited_days, "=")):
+        counts.update(
+            run.store.rows(
+                f"select status, count(*) from meta.coverage where run_id = ? and request {audited} 'audit' "
+                "group by 1",
+                [run.run_id],
+            )
+        )
     names = ("stream", "request", "organization_id", "project_id", "status", "expected", "loaded", "reason")
     result.incomplete = [
         dict(zip(names, row, strict=True))

@@ -49,11 +49,39 @@ def result_as_json(result: Result) -> str:
             "seconds": round(result.seconds, 2),
             "rows": result.rows,
             "slices": result.slices,
+            "audited_days": result.audited_days,
             "incomplete": result.incomplete,
             "warnings": result.warnings,
             "published": str(result.published) if result.published else None,
         }
     )
+
+
+def verdict(result: Result) -> str:
+    """How complete a run is: its slices, and apart from them the days whose events were counted again."""
+    slices, days = sum(result.slices.values()), sum(result.audited_days.values())
+    up_to = f"up to {result.as_of:%Y-%m-%d %H:%M} UTC"
+    audited = f" {days:,} days of projects were audited." if days else ""
+    if not result.incomplete:
+        return f"All {slices:,} slices are complete, {up_to}.{audited}"
+    open_slices, open_days = _not_whole(result.slices), _not_whole(result.audited_days)
+    if open_slices:
+        said = (
+            f"{sum(open_slices.values()):,} of {slices:,} slices are not complete ({_listed(open_slices)})."
+        )
+    else:
+        said = f"All {slices:,} slices are complete, {up_to}."
+    if open_days:
+        audited = f" {sum(open_days.values()):,} of {days:,} audited days of projects are short of events."
+    return said + audited
+
+
+def _not_whole(counts: dict[str, int]) -> dict[str, int]:
+    return {status: count for status, count in counts.items() if status not in WHOLE}
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))
 
 
 def _console() -> Any:
@@ -74,8 +102,6 @@ def print_summary(result: Result, settings: Settings) -> None:
         grid.add_row(
             left, f"{result.rows[left]:>10,}", "   ", right, f"{result.rows[right]:>10,}" if right else ""
         )
-    whole = sum(result.slices.get(s, 0) for s in WHOLE)
-    asked = sum(result.slices.values())
     console.print("\nRows in the warehouse", style="bold")
     console.print(grid)
     again = f" ({result.retried:,} of them again, after a fault)" if result.retried else ""
@@ -84,14 +110,9 @@ def print_summary(result: Result, settings: Settings) -> None:
         f"\n{result.requests:,} requests{again}, {result.bytes / 1e6:,.1f} MB "
         f"in {result.seconds:,.1f} s{taken_up}."
     )
-    if result.incomplete:
-        console.print(f"{whole} of {asked} slices are complete. Not complete:", style="yellow")
-        for line in troubles(result.incomplete):
-            console.print("  " + line, markup=False, soft_wrap=True)
-    else:
-        console.print(
-            f"All {asked} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC.", style="green"
-        )
+    console.print(verdict(result), style="yellow" if result.incomplete else "green", soft_wrap=True)
+    for line in troubles(result.incomplete):
+        console.print("  " + line, markup=False, soft_wrap=True)
     for warning in result.warnings:
         console.print(f"Worth a look: {visible(warning)}", style="yellow", markup=False, soft_wrap=True)
     home = settings.home_path

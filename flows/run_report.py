@@ -10,9 +10,8 @@ from typing import Any
 
 from flows.answers import visible
 from flows.pipeline import Result
-from flows.progress import WHOLE
 from flows.replay import Replayed
-from flows.report import troubles
+from flows.report import troubles, verdict
 from warehouse.inspect import run_query
 from warehouse.schema import literal
 
@@ -23,7 +22,8 @@ COVERAGE = """
 select
     stream,
     request,
-    count(*) as slices,
+    count(*) filter (request is distinct from 'audit') as slices,
+    count(*) filter (request = 'audit') as audited_days,
     count(*) filter (status in ('complete', 'sampled')) as complete,
     count(*) filter (status in ('forbidden', 'gone')) as refused,
     count(*) filter (status not in ('complete', 'sampled', 'forbidden', 'gone')) as short,
@@ -92,17 +92,6 @@ def replay_as_markdown(replayed: Replayed, published: Path) -> str:
         _rows(replayed.rows),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def verdict(result: Result) -> str:
-    """How complete a run is, in one sentence."""
-    asked = sum(result.slices.values())
-    if not result.incomplete:
-        return f"All {asked:,} slices are complete, up to {result.as_of:%Y-%m-%d %H:%M} UTC."
-    counts = ", ".join(
-        f"{n:,} {status}" for status, n in sorted(result.slices.items()) if status not in WHOLE
-    )
-    return f"{len(result.incomplete):,} of {asked:,} slices are not complete ({counts})."
 
 
 def _heading(report: Report) -> str:

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
+from flows.run_report import as_markdown, read_report
 from tests.export.conftest import query, run_export
 from warehouse.checks import CheckFailed
 
@@ -85,7 +86,12 @@ def test_a_lost_event_can_not_hide_behind_one_that_sentry_forgot(sandbox: Sandbo
     event_id, day = swap_one(home, sandbox, days_ago=9)
     sandbox.lose("event", event_id=event_id)
     try:
-        run_export(sandbox, home, full_audit=True, **ONLY)
+        result = run_export(sandbox, home, full_audit=True, **ONLY)
+        assert result.audited_days["partial"] == 1
+        assert set(result.slices) == {"complete"}, "days are counted apart from slices"
+        report = as_markdown(read_report(home, result))
+        assert report.startswith(f"# All {result.slices['complete']:,} slices are complete")
+        assert f"1 of {sum(result.audited_days.values()):,} audited days" in report
         expected, loaded, status = status_of(home, day)
         assert (expected - loaded, status) == (1, "partial")
         before = len(sandbox.requests())

@@ -14,7 +14,8 @@ from markdown_it.token import Token
 from flows.answers import visible
 from flows.pipeline import Result
 from flows.replay import Replayed
-from flows.run_report import Report, as_markdown, replay_as_markdown, verdict
+from flows.report import verdict
+from flows.run_report import Report, as_markdown, replay_as_markdown
 
 COVERAGE = {
     "stream": "issues",
@@ -40,6 +41,22 @@ def test_a_complete_run_says_up_to_when() -> None:
     assert "[/data/published/sentry.duckdb](file:///data/published/sentry.duckdb)" in text
     assert "| `issues` | 1,234 |" in text
     assert "Not complete" not in text
+
+
+def test_days_that_were_counted_again_are_no_slices() -> None:
+    days = {"complete": 700, "partial": 16}
+    short = [{"request": "audit", "status": "partial"}]
+    assert verdict(result(slices={"complete": 3}, audited_days={"complete": 7})) == (
+        "All 3 slices are complete, up to 2026-11-22 02:30 UTC. 7 days of projects were audited."
+    )
+    assert verdict(result(slices={"complete": 3}, audited_days=days, incomplete=short)) == (
+        "All 3 slices are complete, up to 2026-11-22 02:30 UTC. "
+        "16 of 716 audited days of projects are short of events."
+    )
+    both = result(slices={"complete": 3, "failed": 1}, audited_days=days, incomplete=short)
+    assert verdict(both) == (
+        "1 of 4 slices are not complete (1 failed). 16 of 716 audited days of projects are short of events."
+    )
 
 
 def test_what_is_missing_drifts_or_ends_has_its_section() -> None:
