@@ -255,7 +255,7 @@ def status_command(
 def query_command(
     context: click.Context, home: str | None, config: str | None, sql: str, format_: str, output: str | None
 ) -> None:
-    """Ask the published file in SQL. `raw.pages` are the archived answers, a row a page, `body` as JSON.
+    """Ask the published file one statement of SQL. `raw.pages` are the archived answers, a row a page.
 
     A table on the terminal is cut to its width and to a hundred rows; files and pipes get everything.
 

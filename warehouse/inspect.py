@@ -85,6 +85,22 @@ def _connect(home: Path, sql: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _only(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The one statement of the SQL, without its semicolon. Raises QueryError for several: DuckDB would answer
+    the last one, and nobody would know of the others."""
+    try:
+        # the text of a statement that another one follows ends before its semicolon
+        *statements, _ = connection.extract_statements(f"{sql}\n; select 1")
+    except duckdb.Error:
+        return sql  # what is wrong with it is said when it is run
+    if len(statements) > 1:
+        raise QueryError(
+            f"These are {len(statements)} statements, and one is answered at a time: ask them one by one, or "
+            "make one of them (`with … as (select …) select …`)."
+        )
+    return statements[0].query if statements else sql
+
+
 def run_query(home: Path, sql: str) -> Answer:
     """The answer of the published file to one SQL statement.
 
@@ -92,7 +108,7 @@ def run_query(home: Path, sql: str) -> Answer:
     """
     connection = _connect(home, sql)
     try:
-        relation: duckdb.DuckDBPyConnection | None = connection.execute(sql)
+        relation: duckdb.DuckDBPyConnection | None = connection.execute(_only(connection, sql))
         if relation is None or relation.description is None:
             raise QueryError("There is nothing to answer: write a SELECT, such as `select * from issues`.")
         described = relation.description
@@ -117,9 +133,9 @@ def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
     Raises QueryError for SQL that does not work, or a file that can not be written.
     """
     connection = _connect(home, sql)
-    body = sql.strip().rstrip(";")
     into = f"to {literal(str(target))} ({FORMATS[format_]})"
     try:
+        body = _only(connection, sql).strip()
         try:
             connection.execute(f"copy (\n{body}\n) {into}")
         except duckdb.ParserException:

@@ -85,6 +85,8 @@ def test_whatever_answers_is_written(published: Path, tmp_path: Path, sql: str) 
         ("select * from qqqqqqq", r"There are: event_breadcrumbs, "),
         ("select satus from issues", r"no column 'satus'.* Did you mean status or"),
         ("select i.satus from issues as i", r"no column 'satus'.* Did you mean status"),
+        ("select 1; select 2", r"These are 2 statements, and one is answered at a time"),
+        ("select 'a;b'; -- once\nselect 2; select 3;", r"These are 3 statements"),
         ("", r"nothing to answer"),
         ("-- only a remark", r"nothing to answer"),
         ("selct 1", r'syntax error at or near "selct"'),
@@ -94,6 +96,15 @@ def test_mistakes(published: Path, sql: str, said: str) -> None:
     with pytest.raises(QueryError, match=said) as caught:
         run_query(published, sql)
     assert "LINE" not in str(caught.value)
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "json", "markdown"])
+def test_several_statements_are_one_too_many(published: Path, format_: str) -> None:
+    refused = ask(published, "select 1; select 2", "--format", format_)
+    assert isinstance(refused.exception, QueryError)
+    assert "2 statements" in str(refused.exception)
+    assert not refused.output
+    assert ask(published, "select ';' as x; -- a remark; no statement", "--format", format_).exit_code == 0
 
 
 def test_mistakes_in_what_is_to_be_written(published: Path) -> None:
