@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import resource
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,3 +28,9 @@ def machine_line() -> str:
 def _read(path: str) -> str:
     file = Path(path)
     return file.read_text("utf-8", "replace") if file.exists() else ""
+
+
+def peak_megabytes() -> float:
+    """Most memory this process has held. Not what getrusage tells: a child begins with its parent's."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", _read("/proc/self/status"))
+    return int(found[1]) / 1000 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

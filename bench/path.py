@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.machine import peak_megabytes
 from bench.pages import full_pages, full_request
 from extractors.archive import Archive, Page
 from extractors.stream import Stream
@@ -79,7 +79,7 @@ def run(events: int, privacy: Literal["hash", "drop", "keep"], home: Path) -> di
         if pages:
             flush()
         stored = sum(store.rows(f"select count(*) from {t.full_name}")[0][0] for t in request.tables)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     disk = {name: sum(f.stat().st_size for f in home.rglob(name)) / 1e6 for name in ("*.parquet", "*.duckdb")}
     return {
         **spent,

@@ -195,31 +195,47 @@ def _run(
             },
             asks,
         )
+    try:
+        _play(run, settings, found, result, command, since)
+    finally:
+        run.writer.shutdown(cancel_futures=True)
+    return result
+
+
+def _play(
+    run: Run,
+    settings: Settings,
+    found: Sequence[Found],
+    result: Result,
+    command: str,
+    since: datetime | None,
+) -> None:
+    """All of a run, from its tables to its checks; notes how it went in the result."""
     result.warnings += _make_tables(run)
     _foundation(run, found)
     refuse_unknown(
-        [p for o in organizations for p in listed_projects(store, run.run_id, o, ())], settings.projects
+        [p for o in run.organizations for p in listed_projects(run.store, run.run_id, o, ())],
+        settings.projects,
     )
     if settings.projects:
         run.only = {
-            o: [p.project_id for p in listed_projects(store, run.run_id, o, settings.projects)]
-            for o in organizations
+            o: [p.project_id for p in listed_projects(run.store, run.run_id, o, settings.projects)]
+            for o in run.organizations
         }
     if not _main_planned(run):
         slices = plan_run(run, settings, since)
-        with store.transaction():
-            state.add_slices(store, run.run_id, [plan_row(s) for s in slices])
-    todo = [Slice(**row) for row in state.open_slices(store, run.run_id)]
+        with run.store.transaction():
+            state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
+    todo = [Slice(**row) for row in state.open_slices(run.store, run.run_id)]
     run_slices(
         run, todo, threads=settings.threads, then=lambda stream: early_follow_up(run, settings, stream, todo)
     )
     follow_up(run, settings, since)
     if command == "export":  # what a backfill reads may be older than a field
-        with store.transaction():
-            run.fields.conclude(store, run.run_id, clock.now())
+        with run.store.transaction():
+            run.fields.conclude(run.store, run.run_id, run.clock.now())
     _finish(run, settings, result)
     _keep_archive(run, settings, result)
-    return result
 
 
 def asked_for(

@@ -163,10 +163,14 @@ class Progress:
                 self.doubt = "A full page came without a Link header, which would tell whether more follow"
 
 
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+
 @dataclass(slots=True)
 class Run:
     """What the slices of one run share. `stop` asks all threads to end. `only` are the ids of the chosen
-    projects by organization, None = all."""
+    projects by organization, None = all. Whoever makes one shuts its `writer` down."""
 
     run_id: str
     as_of: datetime
@@ -190,6 +194,7 @@ class Run:
     _held: dict[str, int] = field(default_factory=dict)
     _cuts: Counter[tuple[str, ...]] = field(default_factory=Counter)
     loader: Loader = field(init=False)
+    writer: ThreadPoolExecutor = field(default_factory=_one_thread)
     fields: FieldWatch = field(default_factory=FieldWatch)
 
     def __post_init__(self) -> None:
@@ -546,6 +551,11 @@ class Run:
         return time is not None and time < slice_.window_start
 
     def _load(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
+        """Archives and loads pages on the writer's thread: memory that polars and DuckDB free stays with the
+        thread that used it, so that twenty threads kept 150 MB more."""
+        self.writer.submit(self._write, slice_, pages, progress, cursor).result()
+
+    def _write(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
         """Archives pages, then commits their rows together with the file's entry and the page cursor, or
         with the slice's coverage when these are its last."""
         loaded_at = self.clock.now()
@@ -554,7 +564,6 @@ class Run:
             "select count(*) from meta.archive where run_id = ? and slice_id = ?",
             [self.run_id, slice_.slice_id],
         )[0]
-        # written before the commit's lock is taken: several may wait for the disk at once
         file = self.archive.write(pages, earlier)
 
         def keep_account(batch: Batch) -> None:

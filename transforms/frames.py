@@ -79,7 +79,7 @@ def parse_times(texts: pl.Series) -> pl.Series:
     if parsed.null_count() > texts.null_count():
         bare = texts.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")
         parsed = parsed.fill_null(_iso(bare + "Z"))
-    parsed = _within_range(parsed.dt.replace_time_zone(None))
+    parsed = _within_range(parsed.cast(pl.Datetime("us")))
     if parsed.null_count() > texts.null_count():
         parsed = parsed.fill_null(parse_epochs(texts.cast(pl.Float64(), strict=False)))
     return parsed

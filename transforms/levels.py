@@ -362,5 +362,8 @@ class Walker:
         if self._tags is None:
             item = cast(Node, self.node.fields["tags"].item)  # type: ignore[union-attr]
             k, v = attrgetter(item.attribute["key"]), attrgetter(item.attribute["value"])
-            self._tags = [{k(t): v(t) for t in tags} if tags else {} for tags in self.values("tags")]
+            self._tags = [
+                dict(zip(map(k, tags), map(v, tags), strict=True)) if tags else {}
+                for tags in self.values("tags")
+            ]
         return [tags.get(key) for tags in self._tags]

@@ -15,6 +15,7 @@ from transforms.privacy.policy import Policy
 from transforms.privacy.texts import Texts
 from transforms.privacy.tree import BRACE, Node, read_object, walk
 from transforms.privacy.values import Values
+from transforms.repair import Unreadable, repair, replace_surrogates
 
 HASHED = re.compile(r"hash-[0-9a-f]{32}")
 REMEMBERED = 4096
@@ -60,18 +61,17 @@ class Privacy:
         records are the page's list, or the list at the key `envelope`; a lone object is one record.
         Where nothing has to be treated, the body comes back as it is, whatever it holds.
 
-        Raises KindError for a kind that does not exist, `transforms.records.Unreadable` for a body that is
+        Raises KindError for a kind that does not exist, `transforms.repair.Unreadable` for a body that is
         no JSON: nothing of it may be written then.
         """
         node = self._plan(stream, tuple(personal))
         if not node.children and self._scrub is None:
             return body
         try:
-            return self._page(node, body, envelope)
+            # halves of characters are what real pages hold of all that strict decoders refuse
+            return self._page(node, replace_surrogates(body) if b"\\ud" in body else body, envelope)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # left before repairing: the error holds pieces of the page
-        from transforms.records import Unreadable, repair
-
         repaired = repair(body)
         try:
             return self._page(node, repaired, envelope)
