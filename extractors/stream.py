@@ -51,7 +51,8 @@ class Request:
     newest_first  field that only falls from page to page, so that a page ending before the window's
                   start is the last wanted (older servers ignore start and end of project events)
     personal      (path, kind) of personal fields of this request alone, besides the stream's
-    worklist      name of a file in warehouse/worklists: ids for {item} in the path, one request each
+    worklist      name of a file in warehouse/worklists: ids for {item} in the path, one request each, or the
+                  pages of one list each
     after         stream whose listings the worklist waits for; what comes of others' is asked for at the end.
                   "" = at the end only
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:

@@ -433,9 +433,10 @@ class Run:
     def _ask_items(
         self, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
     ) -> Iterator[tuple[str, Answer]]:
-        """(id, answer) for each id asked by itself, as lists of one record; an empty list with status 404
-        where there is no such thing. The cursor is the number of the next item. One that brings no answer
-        is left out, and makes the slice partial.
+        """(id, answer) for each id asked by itself, as lists of one record, or as the pages of its list; an
+        empty list with status 404 where there is no such thing. The cursor is the number of the next item,
+        or of this one while it has more pages. One that brings no answer is left out, and makes the slice
+        partial.
 
         Raises the error of the last of several that fail in a row, and Gone when even something that was
         listed just now is not found: then the server does not answer such requests, and a 404 says nothing.
@@ -446,14 +447,21 @@ class Run:
             item = items[number]
             cursor = str(number + 1) if number + 1 < len(items) else None
             try:
-                answer = self._ask_item(slice_, request, item)
-                answer = replace(answer, body=b"[" + answer.body + b"]", cursor=cursor)
+                for answer in self._about(slice_, request, item):
+                    yield item, replace(answer, cursor=str(number) if answer.cursor else cursor)
             except Gone as error:
                 if not trusted:
                     self._check_control(slice_, request)
                     trusted = True
-                answer = Answer(
-                    status=404, body=b"[]", cursor=cursor, date=self.client_date(), requests=error.requests
+                yield (
+                    item,
+                    Answer(
+                        status=404,
+                        body=b"[]",
+                        cursor=cursor,
+                        date=self.client_date(),
+                        requests=error.requests,
+                    ),
                 )
             except (RetriesSpent, TooLarge, BadQuery, NotSentry) as error:
                 failing += 1
@@ -463,7 +471,21 @@ class Run:
                 progress.status, progress.reason = "partial", f"At least one item brought no answer: {error}"
                 continue
             failing = 0
-            yield item, answer
+
+    def _about(self, slice_: Slice, request: Request, item: str) -> Iterator[Answer]:
+        """What the server tells of an item: one answer as a list, or the pages of a list."""
+        if request.paging is None:
+            answer = self._ask_item(slice_, request, item)
+            yield replace(answer, body=b"[" + answer.body + b"]", cursor=None)
+            return
+        yield from self.clients.of(slice_.organization_id).pages(
+            path_of(slice_, request).replace("{item}", item),
+            fill(request.parameters, slice_),
+            paging=request.paging,
+            page_size=request.page_size,
+            region=self.organizations[slice_.organization_id].region or None,
+            retries=self.retries,
+        )
 
     def _ask_item(self, slice_: Slice, request: Request, item: str) -> Answer:
         return self.clients.of(slice_.organization_id).get(

@@ -234,7 +234,7 @@ class App:
         return "default", _unknown
 
     def _within(self, organization: str, view: View) -> View:
-        known = organization == self.options.organization or (
+        known = organization == self.world.slug or (
             self.options.modern and organization == str(self.world.organization_id)
         )
         return view if known else _no_such_organization
@@ -262,9 +262,7 @@ class App:
             if parts == ["_sandbox", "requests"]:
                 return Response(200, encode(self.requests()))
             if parts == ["_sandbox", "options"]:
-                return Response(
-                    200, encode({"organization": self.options.organization, "now": self.world.now()})
-                )
+                return Response(200, encode({"organization": self.world.slug, "now": self.world.now()}))
         except (KeyError, ValueError) as problem:
             return Response(400, encode({"detail": str(problem)}))
         return Response(404, b"", [HTML])

@@ -70,7 +70,7 @@ class IssueRows:
             "shortId": world.short_id(issue),
             "title": issue.title,
             "culprit": issue.culprit if modern or issue.culprit else "",
-            "permalink": f"{self.base}/organizations/{world.options.organization}/issues/{issue.issue_id}/",
+            "permalink": f"{self.base}/organizations/{world.slug}/issues/{issue.issue_id}/",
             "logger": issue.logger,
             "level": issue.level,
             "status": status,

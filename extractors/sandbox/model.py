@@ -175,6 +175,8 @@ class Issue:
     history: list[State] = field(default_factory=list)
     deleted_at: datetime | None = None
     merged_into: Issue | None = None
+    absorbed: list[set[str]] = field(default_factory=list)
+    """Ids of the events that each merge brought: what an unmerge can take out again."""
     listed: bool = False
     hidden: bool = False
     shown: dict[str, Any] = field(default_factory=dict)

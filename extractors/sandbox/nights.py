@@ -72,6 +72,17 @@ def _leaving(world: World, since: int) -> int:
     )
 
 
+def _move(events: list[Event], source: Issue, target: Issue) -> None:
+    gone = {event.event_id for event in events}
+    for event in events:
+        event.issue = target
+        event.summary = None
+    target.events = sorted([*target.events, *events], key=lambda event: event.order)
+    source.events = [event for event in source.events if event.event_id not in gone]
+    index_issue(target)
+    index_issue(source)
+
+
 class _Night:
     def __init__(self, world: World, since: int, per_day: dict[int, float]) -> None:
         self.world = world
@@ -109,6 +120,14 @@ class _Night:
         for event in self.events:
             if event.issue is not None and event.ts_ms < event.issue.first_seen_ms:
                 event.issue.first_seen_ms = event.ts_ms
+        # after everything else, from dice of their own: older nights stay what they were
+        self.rng = random.Random(f"{self.world.options.seed}:night:{self.world.night}:later")
+        for odds, later in ((0.5, self.flicker), (0.3, self.reprocessing), (0.6, self.unmerge)):
+            if (first or self.rng.random() < odds) and (line := later()):
+                lines.append(line)
+        every = self.world.options.organization_renamed_every
+        if every and self.world.night % every == 0:
+            lines.append(self.rename_organization())
         return lines
 
     # --- choosing
@@ -192,13 +211,8 @@ class _Night:
         self.world.close_state(source, "merged")
         source.merged_into = target
         moved = source.events
-        for event in moved:
-            event.issue = target
-            event.summary = None
-        target.events = sorted([*target.events, *moved], key=lambda event: event.order)
-        index_issue(target)
-        source.events = []
-        index_issue(source)
+        target.absorbed += [*source.absorbed, {event.event_id for event in moved}]
+        _move(moved, source, target)
         target.first_seen_ms = min(target.first_seen_ms, source.first_seen_ms)
         target.extra_count += source.extra_count
         target.comments += source.comments
@@ -223,6 +237,74 @@ class _Night:
         issue.deleted_at = self.world.tick.replace(tzinfo=None)
         self.world.remove_events(issue)
         return f"{self._name(issue)} was deleted, with {len(issue.events)} events"
+
+    def unmerge(self) -> str | None:
+        """What a merge brought goes into a new issue: only what the store still has."""
+        cutoff = self.world.cutoff_ms
+
+        def parts(issue: Issue) -> list[list[Event]]:
+            kept = [event for event in issue.events if event.ts_ms >= cutoff]
+            found = [[event for event in kept if event.event_id in ids] for ids in issue.absorbed]
+            return [part for part in found if part and len(part) < len(kept)]
+
+        source = self._pick(lambda issue: bool(parts(issue)))
+        if source is None:
+            return None
+        part = self.rng.choice(parts(source))
+        made = self._like(source)
+        made.first_seen_ms = min(event.ts_ms for event in part)
+        made.status_since_ms = made.first_seen_ms
+        _move(part, source, made)
+        at = self._moment()
+        fingerprints = [f"{self.rng.getrandbits(128):032x}"]
+        for issue, kind, end, other in (
+            (source, "unmerge_source", "destination_id", made),
+            (made, "unmerge_destination", "source_id", source),
+        ):
+            data = {"fingerprints": fingerprints, end: other.issue_id}
+            record(self.world, issue, kind, at, data=data, member=None)
+        return f"{len(part)} events were taken out of {self._name(source)} again: {self._name(made)}"
+
+    def reprocessing(self) -> str | None:
+        """Another issue takes the place of one, with its short id, its state, its trail and its events."""
+        source = self._pick(lambda issue: True)
+        if source is None:
+            return None
+        made = self._like(source)
+        made.project.next_short_id -= 1
+        made.number, made.first_seen_ms = source.number, source.first_seen_ms
+        made.status, made.substatus, made.priority = source.status, source.substatus, source.priority
+        made.status_details, made.status_since_ms = source.status_details, source.status_since_ms
+        made.assignee, made.comments, made.extra_count = source.assignee, source.comments, source.extra_count
+        made.absorbed, made.activity, source.activity = source.absorbed, source.activity, []
+        self.world.close_state(source, "reprocessed")
+        source.merged_into = made
+        count = len(source.events)
+        _move(source.events, source, made)
+        data = {"eventCount": count, "oldGroupId": source.issue_id, "newGroupId": made.issue_id}
+        record(self.world, made, "reprocess", self._moment(), data=data, member=None)
+        return f"{self._name(source)} was reprocessed: it is {made.issue_id} now"
+
+    def _like(self, issue: Issue) -> Issue:
+        """A new issue that looks like this one."""
+        made = new_issue(self.world, issue.project, self.rng, 0)
+        for name in ("error_type", "value", "title", "culprit", "level", "kind", "unhandled", "logger"):
+            setattr(made, name, getattr(issue, name))
+        made.odd = 0
+        self.taken.add(made.issue_id)
+        return made
+
+    def flicker(self) -> str | None:
+        """Assigned and given back within a day: no list ever shows it."""
+        issue = self._pick(lambda i: i.assignee is None)
+        if issue is None:
+            return None
+        at = self._moment()
+        assign(self.world, issue, self.rng, at)
+        if issue.assignee is None:
+            return None
+        unassign(self.world, issue, self.rng, at + (self.until - at) // 2)
+        return f"{self._name(issue)} was assigned, and given back the same day"
 
     def note(self) -> str | None:
         issue = self._pick(lambda i: True)
@@ -261,6 +343,11 @@ class _Night:
         for event in project.errors:
             event.summary = None
         return f"project {old} is now called {project.slug}"
+
+    def rename_organization(self) -> str:
+        old = self.world.slug
+        self.world.slug = f"{self.world.options.organization}-{self.world.night}"
+        return f"organization {old} is now called {self.world.slug}"
 
     def release(self) -> str | None:
         busy = [project for project in self.world.projects if project.releases]

@@ -58,6 +58,8 @@ class SandboxOptions:
     short_pages: bool = True
     """Candidates that vanish between search and look-up: issue pages that are short, or empty, with more
     to come."""
+    organization_renamed_every: int = 0
+    """Nights after which the organization gets another slug, again and again; 0 = never."""
     refused_projects: int = 1
     """Projects that are listed but answer 403 (there is always at least one open one)."""
     deleted_projects: int = 0

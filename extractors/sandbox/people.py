@@ -65,7 +65,7 @@ class People:
         world = self.world
         row: dict[str, Any] = {
             "id": str(world.organization_id),
-            "slug": world.options.organization,
+            "slug": world.slug,
             "status": {"id": "active", "name": "active"},
             "name": world.options.organization.title() + " Trading",
             "dateCreated": iso(world.created_ms + 321),

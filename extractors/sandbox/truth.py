@@ -76,7 +76,7 @@ class Truth:
         return [
             {
                 "organization_id": self._organization_id,
-                "slug": options.organization,
+                "slug": self.world.slug,
                 "name": options.organization.title() + " Trading",
                 "date_created": naive(self.world.created_ms + 321),
             }

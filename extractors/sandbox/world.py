@@ -49,6 +49,7 @@ class World:
         self.version = 0
         self.start = self.now()
         self.tick = self.start
+        self.slug = options.organization
         self.organization_id = 4_508_112_300_000_001 if options.modern else 2
         self.teams: list[Team] = []
         self.members: list[Member] = []

@@ -122,6 +122,16 @@ STREAM = Stream(
             tables=(EVENTS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
         ),
+        # events that an unmerge gave to a new issue are older than what is read again; no list says it
+        Request(
+            name="moved",
+            path="/organizations/{organization}/issues/{item}/events/",
+            worklist="events_moved",
+            scopes=("event:read",),
+            may_be_gone=True,
+            tables=(EVENTS, EVENT_TAGS),
+            ignored=SUMMARY_IGNORED,
+        ),
         # bodies fill no event_tags: Sentry may scrub a tag's key there that the summary shows
         # besides the summaries, which tell what is complete, at a tenth of the requests
         Request(

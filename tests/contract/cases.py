@@ -53,7 +53,10 @@ class Case:
     def payloads(self) -> list[Path]:
         """`<name>.json`, and `<name>.<variant>.json` for other shapes of the same answer; where there are
         none, those of another request that gets the same answers."""
-        for name in (self.name, *(c.name for c in CASES if c.request.path == self.request.path)):
+        same = (self.request.tables, self.request.ignored)
+        others = [c for c in CASES if c.request.path == self.request.path]
+        others += [c for c in CASES if (c.request.tables, c.request.ignored) == same]
+        for name in (self.name, *(c.name for c in others)):
             own = PAYLOADS / f"{name}.json"
             if own.exists():
                 return [own, *sorted(PAYLOADS.glob(f"{name}.*.json"))]

@@ -13,7 +13,7 @@ from extractors.sandbox import Sandbox, SandboxOptions
 from flows.pipeline import Result
 from tests.cli.command import run_command
 from tests.export.conftest import Start, query, run_export
-from tests.export.truth import differences
+from tests.export.truth import Activities, differences
 from warehouse.inspect import status
 
 SMALL = {"projects": 3, "issues": 30, "events": 400, "days": 40, "rate_limit": 0}
@@ -104,18 +104,60 @@ def test_project_filter(whole: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("nights", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("nights", [4, pytest.param(60, marks=pytest.mark.slow)])
 def test_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights: int) -> None:
-    """Resolves, reopenings, reassignments, merges, deletions, late events, renames: row by row, each night.
-    What retention takes from Sentry stays here.
+    """Resolves, reopenings, assignments, also back within the day, merges, unmerges, reprocessing, deletions,
+    late events, renames of projects and of the organization: row by row, each night. What retention takes
+    from Sentry stays here.
     """
-    sandbox = start(projects=3, issues=24, events=400, days=30, retention_days=30, rate_limit=0)
+    sandbox = start(
+        projects=3,
+        issues=24,
+        events=400,
+        days=30,
+        retention_days=30,
+        rate_limit=0,
+        organization_renamed_every=3,
+    )
     run_export(sandbox, tmp_path)
+    activities = Activities()
+    activities.look(sandbox)
     before = query(tmp_path, "select min(date_created) from events")
-    for night in range(nights):
+    lines: list[str] = []
+    for night in range(1, nights + 1):
         happened = sandbox.pass_night()
+        lines += happened
         run_export(sandbox, tmp_path)
         assert differences(sandbox, tmp_path) == {}, (night, happened)
+        asked = activities.look(sandbox)
+        assert activities.differences(tmp_path) == [], (night, happened)
+        changed = {r["issue_id"] for r in sandbox.truth("issue_history") if r["night_from"] == night}
+        assert changed <= asked, (night, happened)
     assert query(tmp_path, "select min(date_created) from events") == before
     gone = [e for e in sandbox.truth("events") if e["listed"] and not e["retained"]]
     assert len(gone) > nights
+    for event in HAPPENED:
+        assert any(event in line for line in lines), event
+
+    # what no list shows, such as an assignment that was taken back, comes with the weekly audit
+    run_export(sandbox, tmp_path, full_audit=True)
+    audited = activities.look(sandbox)
+    assert {i["issue_id"] for i in sandbox.truth("issues") if i["in_search"]} <= audited
+    assert activities.differences(tmp_path) == []
+    assert differences(sandbox, tmp_path) == {}
+
+
+HAPPENED = (
+    "was resolved",
+    "came back",
+    "was assigned to",
+    "given back the same day",
+    "was merged into",
+    "taken out of",
+    "was reprocessed",
+    "was deleted",
+    "came late",
+    "project ",
+    "organization ",
+)
+"""Words of the sandbox for what happens to an organization."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -206,6 +208,58 @@ def _discover_errors(sandbox: Sandbox, connection: duckdb.DuckDBPyConnection) ->
     )
     ours = {tuple(key): count for *key, count in connection.execute(sql, [since]).fetchall()}
     return theirs, Counter(ours)
+
+
+class Activities:
+    """What the trail of each issue was when its own page was asked for last."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._known: dict[str, Rows] = {}
+
+    def look(self, sandbox: Sandbox) -> set[str]:
+        """Notes the trails of the issues that were asked for since; their ids."""
+        requests = sandbox.requests()
+        paths = [r["path"] for r in requests[self._asked :] if r["status"] == 200]
+        self._asked = len(requests)
+        merged = {i["issue_id"]: i["merged_into_issue_id"] for i in sandbox.truth("issues")}
+        asked = {found[1] for path in paths if (found := re.search(r"/issues/(\d+)/$", path))}
+        answered = {merged[issue_id] or issue_id for issue_id in asked}
+        trails: dict[str, Rows] = {issue_id: Counter() for issue_id in answered}
+        for row in sandbox.truth("issue_activity"):
+            if row["issue_id"] in trails:
+                trails[row["issue_id"]][_activity(row)] += 1
+        self._known |= trails
+        return asked | answered
+
+    def differences(self, home: Path) -> list[str]:
+        """Rows that only the table or only the record has."""
+        names = ("issue_id", "activity_id", "activity_type", "date_created", "user_id", "data")
+        with duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True) as connection:
+            rows = connection.execute(
+                f"select {', '.join(names)} from issue_activity where activity_id <> '0'"
+            ).fetchall()
+        ours = Counter(
+            _activity({**dict(zip(names, row, strict=True)), "data": json.loads(row[-1])}) for row in rows
+        )
+        theirs: Rows = Counter()
+        for trail in self._known.values():
+            theirs += trail
+        return [
+            *(f"missing {row}" for row in list(theirs - ours)[:SHOWN]),
+            *(f"too many {row}" for row in list(ours - theirs)[:SHOWN]),
+        ]
+
+
+def _activity(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        row["issue_id"],
+        row["activity_id"],
+        row["activity_type"],
+        row["date_created"],
+        row["user_id"],
+        json.dumps(row["data"], sort_keys=True),
+    )
 
 
 COMPARED: dict[str, Callable[[Sandbox, duckdb.DuckDBPyConnection], tuple[Rows, Rows]]] = {
