@@ -103,7 +103,7 @@ ISSUE_DETAILS = Table(
 
 ISSUE_ACTIVITY = Table(
     "issue_activity",
-    "One row per thing that happened to an issue: resolved, assigned, commented, regressed, …",
+    "One row per thing that happened to an issue, as of its last change that lists show, or full audit.",
     ("issue_id", "activity_id"),
     (
         ISSUE_ID,

@@ -103,7 +103,7 @@ def test_project_filter(whole: World, tmp_path: Path) -> None:
     assert query(tmp_path, "select distinct project_id from events") == [(chosen["project_id"],)]
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("nights", [4, pytest.param(60, marks=pytest.mark.slow)])
 def test_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights: int) -> None:
     """Resolves, reopenings, assignments, also back within the day, merges, unmerges, reprocessing, deletions,
