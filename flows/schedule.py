@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import click
+
 from flows.orchestration import API_URL, check_api, configured_api, prepare_environment, use_api
 from flows.settings import UsageError
+from flows.stopping import SIGNALS
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
 
 NIGHTLY = "30 2 * * *"
 LOCALTIME = Path("/etc/localtime")
@@ -36,7 +41,8 @@ def _is_zone(name: str) -> bool:
 
 
 def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, token_block: str = "") -> None:
-    """Registers the deployments and runs what is due, one run at a time, until it is stopped.
+    """Registers the deployments and runs what is due, one run at a time, until a signal stops it: a run that
+    is at work is cancelled then, and the next one takes it up.
 
     `token_block` names a Prefect block of type Secret to use in place of SENTRY_AUTH_TOKEN.
 
@@ -54,8 +60,8 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     check_api(api, otherwise=f"or let cron do it: {cron.strip()} sentry-warehouse export --no-prefect")
     prepare_environment()
     use_api(api)
-    from prefect import serve
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.runner import Runner
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
@@ -79,9 +85,29 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
         backfill.to_deployment("by-hand", parameters=asking, **shared),
         *(flow.to_deployment("by-hand", parameters=target, **shared) for flow in (replay, publish)),
     ]
-    # not paused when it ends: a night that falls into a restart is made up for
     _refuse_pooled(f"{nightly_export.name}/nightly")
-    serve(*cast("list[RunnerDeployment]", deployments), limit=1, pause_on_shutdown=False)
+    # not paused when it ends: a night that falls into a restart is made up for
+    runner = Runner(pause_on_shutdown=False, limit=1)
+    for deployment in deployments:
+        runner.add_deployment(cast("RunnerDeployment", deployment))
+    click.echo(f"Serving nightly_export/nightly ({cron}, {timezone}); backfill, replay and publish by hand.")
+    asyncio.run(_serve(runner))
+
+
+async def _serve(runner: Runner) -> None:
+    """Runs until a signal comes. Prefect's own end by SIGTERM shows a traceback and cancels no run."""
+    serving = asyncio.ensure_future(runner.start())
+    await asyncio.sleep(0)  # it has set its handler of SIGTERM now
+    asked = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    asking = asyncio.ensure_future(asked.wait())
+    await asyncio.wait([serving, asking], return_when=asyncio.FIRST_COMPLETED)
+    asking.cancel()
+    if asked.is_set():
+        click.echo("Stopping; a run that is at work is cancelled, the next one takes it up.", err=True)
+        await runner.astop()
+    await serving
 
 
 def _refuse_pooled(name: str) -> None:

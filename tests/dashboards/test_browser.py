@@ -206,6 +206,20 @@ def test_nothing_overflows_on_a_phone(page: Page, address: str, name: str) -> No
     assert wide == 0
 
 
+@pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])
+def test_the_objective_stands_beside_its_line(page: Page, address: str, width: int) -> None:
+    page.view(width, 900, phone=width < 400)
+    page.open(f"{address}/?page=releases&days=90")
+    page.draw_everything()
+    card = "document.querySelector('[data-chart=crash_free]')"
+    edge = f"{card}.querySelector('.mark-rule.role-mark line').getBoundingClientRect().right"
+    label = f"{card}.querySelector('.mark-text.role-mark text')"
+    assert page.evaluate(f"{label}.textContent") == "99.5%"
+    assert page.evaluate(f"{label}.getBoundingClientRect().left - {edge}") > 0
+    svg = f"{card}.querySelector('svg').getBoundingClientRect().right"
+    assert page.evaluate(f"{svg} - {label}.getBoundingClientRect().right") >= 0
+
+
 def test_no_project_of_that_name(page: Page, address: str) -> None:
     start(page, f"{address}/?project=nothing-here")
     page.draw_everything()

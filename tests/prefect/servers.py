@@ -160,6 +160,12 @@ class PrefectServer:
         made = self.ask(f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
         return str(made["id"])
 
+    def forget_deployment(self, name: str) -> None:
+        """Deletes a deployment with the runs that it is to have, if it is there."""
+        found = self.client.get(f"deployments/name/{name}")
+        if found.status_code == 200:
+            self.client.delete(f"deployments/{found.json()['id']}").raise_for_status()
+
     def cancel(self, run_id: str) -> None:
         """What the UI's button does."""
         self.ask(f"flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from extractors.sandbox import Sandbox
-from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, wait_for
+from tests.prefect.contents import expected_rows, rows, runs, slices
+from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, slowly, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
@@ -54,6 +56,41 @@ def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
         assert empty_server.wait_until_ended(second["id"])["name"] == "Incomplete"
         assert served.poll() is None
     assert not empty_server.get(NIGHTLY)["paused"]
+
+
+def test_a_service_that_is_stopped_goes_on_where_it_was(
+    empty_server: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
+) -> None:
+    """SIGTERM, as systemd and a shutdown send it."""
+    environment = empty_server.environment(**slowly(slow_sandbox, home))
+    schedule = ["sentry-warehouse", "schedule", "--cron", "0 0 1 1 *"]
+    empty_server.forget_deployment("nightly_export/nightly")
+    with process(schedule, environment, tmp_path) as served:
+        wait_for(lambda: is_served(empty_server, home))
+        first = empty_server.start_deployment("nightly_export/nightly")
+        empty_server.wait_until_at_work(first)
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(60) == 0
+    log = (tmp_path / "sentry-warehouse.log").read_text()
+    assert "Traceback" not in log, log
+    left = slices(home)  # can be opened: no process writes any more
+    assert left["done"] >= 5
+    assert left["open"] > 0
+    assert empty_server.run(first)["state"]["type"] == "CANCELLED"
+
+    with process(schedule, environment, tmp_path):
+        again = empty_server.start_deployment("nightly_export/nightly")
+        state = empty_server.wait_until_ended(again)
+        assert state["name"] == "Incomplete", state["message"]
+    assert "taken up" in empty_server.artifacts(again)["run-report"]["data"]
+    assert set(slices(home)) == {"done"}
+    assert runs(home) == ["incomplete"]
+    assert rows(home) == expected_rows(empty_server, slow_sandbox, tmp_path)
+
+
+def is_served(server: PrefectServer, home: Path) -> bool:
+    found = server.ask("deployments/filter", deployments={"name": {"any_": ["nightly"]}})
+    return any(deployment["parameters"]["home"] == str(home) for deployment in found)
 
 
 def started(server: PrefectServer) -> list[dict[str, str]]:

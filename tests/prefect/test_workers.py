@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -30,6 +31,11 @@ def flow_process(worker: subprocess.Popen[bytes]) -> int:
     return int(wait_for(children)[0])
 
 
+def own_pages(sandbox: Sandbox) -> int:
+    """How often a page of an issue of its own was asked for."""
+    return sum(bool(re.search(r"/issues/\d+/$", asked["path"])) for asked in sandbox.requests())
+
+
 def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
     deployed: PrefectServer, sandbox: Sandbox, home: Path, tmp_path: Path
 ) -> None:
@@ -51,12 +57,19 @@ def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
         assert state["name"] == "Failed"
         assert "no-such-block" in state["message"]
 
+        # an issue's own page is asked for when the issue changed, and by the weekly audit
+        assert own_pages(sandbox) == len(rows(home)["issues"])
+        streams = ["issues", "teams"]
+        again = deployed.start_deployment(NIGHTLY, token_block="sentry-token", streams=streams)
+        assert deployed.wait_until_ended(again)["name"] == "Incomplete"
+        assert own_pages(sandbox) == len(rows(home)["issues"])
         audit = deployed.start_deployment(
-            "nightly_export/weekly-audit", token_block="sentry-token", streams=["teams"]
+            "nightly_export/weekly-audit", token_block="sentry-token", streams=streams
         )
         state = deployed.wait_until_ended(audit)
-        assert state["name"] == "Completed", state["message"]
+        assert state["name"] == "Incomplete", state["message"]
         assert deployed.run(audit)["parameters"]["full_audit"] is True
+        assert own_pages(sandbox) == 2 * len(rows(home)["issues"])
 
         published = deployed.wait_until_ended(deployed.start_deployment("publish/publish"))
         assert published["name"] == "Completed", published["message"]
