@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from extractors.client import Answer, Client
+from extractors.answer import Answer
+from extractors.client import Client
 from extractors.errors import (
     BadQuery,
     Forbidden,

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from extractors.client import Answer, Client
+from extractors.answer import Answer
+from extractors.client import Client
 from extractors.errors import Forbidden, Gone, NotSentry
 from extractors.plan import Organization, Project
 from flows.clients import Clients

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from extractors.client import Answer
+from extractors.answer import Answer
 from extractors.errors import BadQuery, SentryError, Stopped, TooLarge, Unauthorized
 from extractors.plan import GROUPED_BY, Slice, counted_together, path_of, stamp
 from extractors.stream import Parameters, Request

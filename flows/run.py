@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from extractors.answer import Answer
 from extractors.archive import Archive, Page
-from extractors.client import Answer
 from extractors.errors import (
     BadQuery,
     Forbidden,

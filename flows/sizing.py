@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from extractors.client import Answer
+from extractors.answer import Answer
 from extractors.errors import (
     BadQuery,
     Forbidden,

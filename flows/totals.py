@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from extractors.client import Answer
+from extractors.answer import Answer
 from extractors.errors import BadQuery, Forbidden, Gone
 from extractors.plan import Slice, fill, intervals, page_size, path_of, split
 from extractors.stream import Parameters, Request

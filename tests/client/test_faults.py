@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from extractors import errors
-from extractors.client import Client, is_json
+from extractors.answer import is_json
+from extractors.client import Client
 from extractors.errors import FAULTS, Failure, SentryError, Trouble, judge
 from tests.client.servers import Reply, serving
 

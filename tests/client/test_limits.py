@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from extractors.client import Client, asked_wait
+from extractors.answer import asked_wait
+from extractors.client import Client
 from extractors.governor import Governor
 from tests.client.bench_governor import FAST, SLOW, crawl, measure
 from tests.client.servers import Limited, Reply, serving

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from extractors import client as client_module
+from extractors import network
 from extractors.client import Client
 from extractors.errors import NotSentry, RetriesSpent, SentryError, Stopped, TooLarge, Unreachable
 from tests.client.servers import Asked, Reply, serving
@@ -293,4 +293,4 @@ def test_the_backend_is_in_place(client_for: Make) -> None:
     """It is handed to httpcore through a private attribute: a new httpx must not lose it unnoticed."""
     client = client_for("https://sentry.example")
     transport = client._open()._transport
-    assert isinstance(transport._pool._network_backend, client_module._Backend)  # type: ignore[attr-defined]
+    assert isinstance(transport._pool._network_backend, network._Backend)  # type: ignore[attr-defined]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from extractors import client as client_module
-from extractors.client import Client, next_cursor
+from extractors.answer import next_cursor
+from extractors.client import Client
 from extractors.errors import PagingError
 from tests.client.servers import Asked, Reply, serving
 
