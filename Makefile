@@ -1,6 +1,7 @@
 # One command each. `make` alone lists them.
 VENV := .venv
 BIN := $(VENV)/bin
+DLT := .venv-dlt
 PYTHON ?= python3
 SHELL := /bin/bash
 # tests write many small databases: in memory where the machine has room for it, as their fsyncs cost most
@@ -39,8 +40,14 @@ check: setup ## format, lint, types, import rules, locked dependencies, generate
 	$(BIN)/python requirements/audit.py
 	$(BIN)/python -m flows.dictionary --check
 
-bench: setup ## measure ratios on this machine, write bench/results.md
-	$(BIN)/python -m bench
+# apart from our own dependencies: it only serves to be compared with, and brings a DuckDB of its own
+$(DLT)/.ready: requirements/dlt.lock
+	$(PYTHON) -m venv $(DLT)
+	$(DLT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: setup $(DLT)/.ready ## measure ratios on this machine, write bench/results.md
+	SENTRY_WAREHOUSE_BENCH_DLT=$(CURDIR)/$(DLT)/bin/python $(BIN)/python -m bench
 
 docs: setup ## write the generated pages
 	$(BIN)/python -m flows.dictionary
@@ -49,6 +56,7 @@ lock: setup ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --group dev -o requirements/dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -c requirements/dev.lock -o requirements/run.lock pyproject.toml
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/bootstrap.lock -
+	echo "dlt[duckdb]" | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements/dlt.lock -
 
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DLT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
