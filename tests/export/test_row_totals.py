@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from extractors.plan import Organization, plan, split
+from extractors.plan import Organization, counted_together, plan, split
 from extractors.stream import DiscoverQuery, all_streams
 from extractors.streams.discover import configure
 from flows.report import print_status
@@ -129,6 +129,36 @@ def test_events_as_they_are_must_be_as_many_as_sentry_counts(tmp_path: Path) -> 
         told = [(i["status"], i["expected"], i["loaded"]) for i in result.incomplete]
         assert told == [("partial", 3, 2)] * again
     assert "also when asked again" in result.incomplete[0]["reason"]
+
+
+def test_sampled_figures_are_no_proof(tmp_path: Path) -> None:
+    with StrictSentry(World(web_issues=3)) as sentry:
+        sentry.overrides = [(".*/acme/events/", lambda asked: partly(sentry, asked))]
+        result = run(sentry, tmp_path, "discover", discover=[DAILY])
+    assert result.exit_code == 0
+    ((_, how, known, reason),) = coverage(tmp_path)
+    assert (how, known) == ("sampled", False)
+    assert "extrapolated" in reason
+    assert not status(tmp_path, result.as_of)["is_proven"]
+
+
+@pytest.mark.parametrize(("interval", "days"), [("1d", 90), ("1h", 9)])
+def test_every_window_is_counted_together_with_others(interval: Literal["1d", "1h"], days: int) -> None:
+    (request,) = configure([DiscoverQuery(name="a", fields=("count()",), interval=interval, days=days)])
+    (stream,) = [s for s in all_streams() if s.name == "discover"]
+    organization = Organization(organization_id="1", slug="acme")
+    for as_of in (datetime(2026, 11, 3), datetime(2026, 11, 3, 12, 30)):
+        slices = plan(stream, request, organization, None, watermark=None, as_of=as_of)
+        stretches = [counted_together(s, request, as_of) for s in slices]
+        for slice_, stretch in zip(slices, stretches, strict=True):
+            assert stretch is not None
+            start, end, length = stretch
+            assert slice_.window_start is not None
+            assert start <= slice_.window_start < slice_.window_end <= end <= as_of
+            assert (slice_.window_start - start) % length == timedelta(0)
+            assert end - start <= 30 * length
+        assert len(set(stretches)) == 1 + -(-(len(slices) - 7) // 30)
+        assert len(set(stretches[-4:])) == 1, "a night asks once"
 
 
 def test_figures_of_a_whole_window_are_never_taken_from_its_pieces() -> None:
