@@ -121,7 +121,7 @@ def test_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights
     )
     run_export(sandbox, tmp_path)
     activities = Activities()
-    activities.look(sandbox)
+    activities.look(sandbox, tmp_path)
     before = query(tmp_path, "select min(date_created) from events")
     lines: list[str] = []
     for night in range(1, nights + 1):
@@ -129,7 +129,7 @@ def test_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights
         lines += happened
         run_export(sandbox, tmp_path)
         assert differences(sandbox, tmp_path) == {}, (night, happened)
-        asked = activities.look(sandbox)
+        asked = activities.look(sandbox, tmp_path)
         assert activities.differences(tmp_path) == [], (night, happened)
         changed = {r["issue_id"] for r in sandbox.truth("issue_history") if r["night_from"] == night}
         assert changed <= asked, (night, happened)
@@ -141,7 +141,7 @@ def test_nights_of_thirty_days_of_retention(start: Start, tmp_path: Path, nights
 
     # what no list shows, such as an assignment that was taken back, comes with the weekly audit
     run_export(sandbox, tmp_path, full_audit=True)
-    audited = activities.look(sandbox)
+    audited = activities.look(sandbox, tmp_path)
     assert {i["issue_id"] for i in sandbox.truth("issues") if i["in_search"]} <= audited
     assert activities.differences(tmp_path) == []
     assert differences(sandbox, tmp_path) == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -214,17 +213,21 @@ class Activities:
     """What the trail of each issue was when its own page was asked for last."""
 
     def __init__(self) -> None:
-        self._asked = 0
         self._known: dict[str, Rows] = {}
 
-    def look(self, sandbox: Sandbox) -> set[str]:
-        """Notes the trails of the issues that were asked for since; their ids."""
-        requests = sandbox.requests()
-        paths = [r["path"] for r in requests[self._asked :] if r["status"] == 200]
-        self._asked = len(requests)
-        merged = {i["issue_id"]: i["merged_into_issue_id"] for i in sandbox.truth("issues")}
-        asked = {found[1] for path in paths if (found := re.search(r"/issues/(\d+)/$", path))}
-        answered = {merged[issue_id] or issue_id for issue_id in asked}
+    def look(self, sandbox: Sandbox, home: Path) -> set[str]:
+        """Notes the trails of the issues whose own pages the last run asked for; their ids."""
+        with duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True) as connection:
+            asked = {
+                row[0]
+                for row in connection.execute(
+                    "select unnest(from_json(items, '[\"VARCHAR\"]')) from meta.slices where stream = 'issues' "
+                    "and run_id = (select run_id from meta.runs order by as_of desc limit 1)"
+                ).fetchall()
+            }
+        issues = {i["issue_id"]: i for i in sandbox.truth("issues")}
+        survivors = {issues[i]["merged_into_issue_id"] or i for i in asked}
+        answered = {i for i in survivors if not issues[i]["deleted_at"]}
         trails: dict[str, Rows] = {issue_id: Counter() for issue_id in answered}
         for row in sandbox.truth("issue_activity"):
             if row["issue_id"] in trails:
