@@ -218,13 +218,11 @@ class Activities:
     def look(self, sandbox: Sandbox, home: Path) -> set[str]:
         """Notes the trails of the issues whose own pages the last run asked for; their ids."""
         with duckdb.connect(str(home / "published" / "sentry.duckdb"), read_only=True) as connection:
-            asked = {
-                row[0]
-                for row in connection.execute(
-                    "select unnest(from_json(items, '[\"VARCHAR\"]')) from meta.slices where stream = 'issues' "
-                    "and run_id = (select run_id from meta.runs order by as_of desc limit 1)"
-                ).fetchall()
-            }
+            lists = connection.execute(
+                "select items from meta.slices where stream = 'issues' and items is not null "
+                "and run_id = (select run_id from meta.runs order by as_of desc limit 1)"
+            ).fetchall()
+        asked = {issue_id for (items,) in lists for issue_id in json.loads(items)}
         issues = {i["issue_id"]: i for i in sandbox.truth("issues")}
         survivors = {issues[i]["merged_into_issue_id"] or i for i in asked}
         answered = {i for i in survivors if not issues[i]["deleted_at"]}
