@@ -64,10 +64,10 @@ def make_home(events: int, home: Path) -> dict[str, float]:
     return {"marts": marts, "megabytes": file.stat().st_size / 1e6, "mart rows": sum(rows.values())}
 
 
-async def _ask(app: object, path: str, **address: str) -> float:
+async def _ask(app: Any, path: str, **address: str) -> float:
     import httpx
 
-    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         begun = time.perf_counter()
         answer = await client.get(path, params=address)

@@ -6,6 +6,7 @@ import cProfile
 import io
 import pstats
 import time
+from functools import partial
 
 from bench.pages import CONTEXT, batches, full_request, sound_pages
 from bench.row import Row, best_seconds
@@ -21,9 +22,7 @@ def measure(events: int = 2_000) -> list[Row]:
     reader.read(portions[0][:1], CONTEXT)
     decoding = normalising = 0.0
     for portion in portions:
-        one, both = best_seconds(
-            [lambda p=portion: reader.decode(p), lambda p=portion: reader.read(p, CONTEXT)]  # type: ignore[misc]
-        )
+        one, both = best_seconds([partial(reader.decode, portion), partial(reader.read, portion, CONTEXT)])
         decoding, normalising = decoding + one, normalising + both
     rows = sum(frame.height for frame in reader.read(portions[0], CONTEXT).frames.values())
     return [

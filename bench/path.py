@@ -47,7 +47,7 @@ def run(events: int, privacy: Literal["hash", "drop", "keep"], home: Path) -> di
             spent["normalise"] += time.perf_counter() - begun
             return batch
 
-        loader.normalise = timed  # type: ignore[method-assign]
+        loader.normalise = timed  # type: ignore[method-assign]  # to time it apart from loading
         pages: list[Page] = []
         held = number = 0
 
