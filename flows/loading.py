@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any
@@ -22,7 +21,7 @@ from warehouse.store import Store
 
 
 class Loader:
-    """Normalises pages and commits their rows, with the archive's entry, in one transaction."""
+    """Normalises pages and commits their rows and the archive's entry in one transaction, on one thread."""
 
     def __init__(
         self, store: Store, streams: Mapping[str, Stream], queries: Sequence[DiscoverQuery] = ()
@@ -30,7 +29,6 @@ class Loader:
         self.store = store
         self._requests: dict[tuple[str, str], Request] = {}
         self._readers: dict[tuple[str, str], Reader] = {}
-        self._one_at_a_time = threading.Lock()
         for stream in streams.values():
             for request in stream.configure(queries) if stream.configure else stream.requests:
                 self.add(stream.name, request)
@@ -73,9 +71,7 @@ class Loader:
             "_loaded_at": first.loaded_at,
             "items": [p.item for p in pages],
         }
-        # one batch in memory at a time; more threads would not be faster under the interpreter's lock
-        with self._one_at_a_time:
-            return self._readers[first.stream, first.request].read([p.body for p in pages], context)
+        return self._readers[first.stream, first.request].read([p.body for p in pages], context)
 
     def commit(
         self, pages: Sequence[Page], file: str, *, also: Callable[[Batch], None] | None = None
