@@ -46,6 +46,9 @@ DISK_IS_FULL = re.compile(r"No space left|File too large|Disk quota|wrote=", re.
 
 FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB", re.IGNORECASE)
 
+THREADS = 2
+"""Of DuckDB while it loads: one batch is loaded at a time, and each thread that sorts takes 30 MB."""
+
 LOCK_SECONDS = 2.0
 """How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
 
@@ -88,7 +91,8 @@ class Store:
     """The writer's connection. One thread at a time: `transaction` holds a lock."""
 
     def __init__(self, path: Path, *, memory_limit: str = "1GB") -> None:
-        """Opens or makes the file with its bookkeeping tables.
+        """Opens or makes the file with its bookkeeping tables. From then on, what this process makes on the
+        disk is for its owner alone.
 
         Raises WarehouseBusy, WarehouseDamaged, or WarehouseError when the folder can not be written.
         """
@@ -252,6 +256,7 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         make_private_folder(path.parent)
     connection = duckdb.connect(":memory:")
     connection.execute(f"set memory_limit = {literal(memory_limit)}")
+    connection.execute(f"set threads = {THREADS}")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     # freed memory goes back at once: 120 MB less at the peak of a long load, for no measurable time
@@ -262,14 +267,12 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     # of a long load, and a file half as large again
     connection.execute("set wal_autocheckpoint = '256MB'")
     connection.execute(f"set temp_directory = {literal(str(path.parent / 'tmp'))}")
-    old = os.umask(0o177)
+    os.umask(0o077)  # for good: DuckDB makes its log and its temporary files anew again and again
     try:
         attach_warehouse(connection, path, CATALOG)
     except WarehouseError:
         connection.close()
         raise
-    finally:
-        os.umask(old)
     connection.execute(f"use {CATALOG}")
     return connection
 
