@@ -251,9 +251,16 @@ def status_command(
     default="table",
     show_default=True,
 )
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", metavar="FILE", help="Write to a file instead (needed for parquet).")
 def query_command(
-    context: click.Context, home: str | None, config: str | None, sql: str, format_: str, output: str | None
+    context: click.Context,
+    home: str | None,
+    config: str | None,
+    sql: str,
+    format_: str,
+    as_json: bool,
+    output: str | None,
 ) -> None:
     """Ask the published file one statement of SQL. `raw.pages` are the archived answers, a row a page.
 
@@ -270,6 +277,10 @@ def query_command(
     from warehouse.inspect import query_as_text, run_query, write_query
 
     where = settings_of(context, home, config).home_path
+    if as_json and format_ not in ("table", "json"):
+        raise click.UsageError(f"--json and --format {format_} can not both be had: choose one.")
+    if as_json:
+        format_ = "json"
     if format_ == "parquet" and not output:
         raise click.UsageError("--format parquet needs --output FILE.")
     on_terminal = sys.stdout.isatty() and not output
@@ -360,8 +371,9 @@ def forget_command(
     help="Write the warehouse anew first, to give back the space of replaced rows (30 s per GB).",
 )
 @PREFECT
+@JSON
 def publish_command(
-    context: click.Context, home: str | None, config: str | None, compact: bool, prefect: bool
+    context: click.Context, home: str | None, config: str | None, compact: bool, prefect: bool, as_json: bool
 ) -> None:
     """Publish the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
 
@@ -371,7 +383,12 @@ def publish_command(
     from flows.orchestration import publish
 
     link = publish(settings_of(context, home, config), prefect=prefect, compact=compact)
-    click.echo(f"Published {link / 'sentry.duckdb'}")
+    if as_json:
+        from flows.report import to_json
+
+        click.echo(to_json({"published": str(link), "database": str(link / "sentry.duckdb")}))
+    else:
+        click.echo(f"Published {link / 'sentry.duckdb'}")
 
 
 @command("dashboard")
@@ -421,6 +438,7 @@ def dashboard_command(
 @click.option("--since", metavar="DATE", help="Only what was loaded since (UTC), over what is there.")
 @click.option("--force", is_flag=True, help="Put the new file in place although checks find it wanting.")
 @PREFECT
+@JSON
 def replay_command(
     context: click.Context,
     home: str | None,
@@ -429,6 +447,7 @@ def replay_command(
     since: str | None,
     force: bool,
     prefect: bool,
+    as_json: bool,
 ) -> None:
     """Rebuild tables from the raw archive, without network, then publish.
 
@@ -439,13 +458,16 @@ def replay_command(
     Example:  sentry-warehouse replay --stream events
     """
     from flows.orchestration import replay
-    from flows.report import print_replay
+    from flows.report import print_replay, replay_as_json
 
     start = _time(since) if since else None
     replayed = replay(
         settings_of(context, home, config), prefect=prefect, streams=streams, since=start, force=force
     )
-    print_replay(replayed)
+    if as_json:
+        click.echo(replay_as_json(replayed))
+    else:
+        print_replay(replayed)
     raise SystemExit(3 if replayed.unreadable else 0)
 
 

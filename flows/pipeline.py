@@ -36,7 +36,7 @@ from flows.policy import privacy_of
 from flows.publishing import publish_home
 from flows.retention import keep_archive
 from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
-from flows.settings import Settings
+from flows.settings import Settings, UsageError
 from flows.sweep import Asked, lists_again, record_sweep, slices_again
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
@@ -197,6 +197,10 @@ def _run(
         )
     try:
         _play(run, settings, found, result, command, since)
+    except UsageError as error:
+        # nothing was cut off: it is refused until the settings change
+        state.end_run(store, run.run_id, status="failed", finished_at=clock.now(), note=str(error))
+        raise
     finally:
         run.writer.shutdown(cancel_futures=True)
     return result

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,11 @@ def result_as_json(result: Result) -> str:
             "published": str(result.published) if result.published else None,
         }
     )
+
+
+def replay_as_json(replayed: Replayed) -> str:
+    """What a replay came to, for scripts."""
+    return to_json({**asdict(replayed), "exit_code": 3 if replayed.unreadable else 0})
 
 
 def verdict(result: Result) -> str:

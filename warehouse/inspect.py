@@ -138,8 +138,9 @@ def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
         body = _only(connection, sql).strip()
         try:
             connection.execute(f"copy (\n{body}\n) {into}")
-        except duckdb.ParserException:
-            # DESCRIBE, SHOW and the like can be selected from, but not copied
+        except (duckdb.ParserException, duckdb.BinderException):
+            # DESCRIBE, SHOW and the like can be selected from, but not copied; and columns of the same name,
+            # as joined tables have, get a number then, without which JSON can not hold both
             connection.execute(f"copy (select * from (\n{body}\n)) {into}")
     except duckdb.ParserException:
         try:  # the message must be about what was typed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -84,6 +85,10 @@ def test_unknown_project(run: Run, sentry: Sandbox) -> None:
     slugs = sorted(p["slug"] for p in sentry.truth("projects"))
     outcome = run("export", SENTRY_PROJECT=f"{slugs[0]},shpo")
     outcome.says(2, "'shpo'", "SENTRY_PROJECT", ", ".join(slugs))
+    noted = run("status", "--json")
+    (noted_run,) = json.loads(noted.out)["runs"]
+    assert noted_run["status"] == "failed"
+    assert "'shpo'" in noted_run["note"]
 
 
 # the server

@@ -54,6 +54,26 @@ def test_csv_and_json_are_what_files_hold(published: Path, tmp_path: Path) -> No
     ]
 
 
+def test_json_is_short_for_the_format(published: Path) -> None:
+    shown = ask(published, ROW, "--json")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout == ask(published, ROW, "--format", "json").stdout
+    refused = ask(published, ROW, "--json", "--format", "csv")
+    assert refused.exit_code == 2
+    assert "--json and --format csv" in refused.stderr
+
+
+def test_columns_of_the_same_name_are_numbered_in_json_as_in_csv(published: Path) -> None:
+    twice = "select 1 as project_id, 2 as project_id, 3 as title order by 1"
+    (row,) = csv.DictReader(io.StringIO(ask(published, twice, "--format", "csv").stdout))
+    shown = ask(published, twice, "--format", "json")
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout) == [{name: int(value) for name, value in row.items()}]
+    assert list(row) == ["project_id", "project_id_1", "title"]
+    wrong = ask(published, "select project_idd from issues", "--format", "json")
+    assert "no column 'project_idd'" in str(wrong.exception)
+
+
 def test_parquet_and_markdown(published: Path, tmp_path: Path) -> None:
     file = tmp_path / "answer.parquet"
     assert ask(published, ROW, "--format", "parquet", "--output", str(file)).exit_code == 0

@@ -1,0 +1,24 @@
+"""What scripts read of commands that change the files of a home."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def test_publish_and_replay_answer_as_json(run: Run, tmp_path: Path) -> None:
+    assert run("export", SENTRY_WAREHOUSE_STREAMS_ONLY="teams").code == 0
+    published = run("publish", "--json")
+    assert published.code == 0, published.err
+    answer = json.loads(published.out)
+    assert answer["published"] == "sentry-data/published"
+    assert (tmp_path / answer["database"]).is_file()
+    replayed = run("replay", "--json")
+    assert replayed.code == 0, replayed.err
+    answer = json.loads(replayed.out)
+    assert answer["exit_code"] == 0
+    assert answer["unreadable"] == []
+    assert answer["files"] > 0
+    assert answer["rows"]["teams"] > 0
