@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,8 +13,11 @@ import duckdb
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
+from extractors.sandbox.makers import new_event, new_issue
+from extractors.sandbox.rhythm import DAY_MS
 from flows.run_report import as_markdown, read_report
-from tests.export.conftest import query, run_export
+from tests.export.conftest import Start, query, run_export
+from tests.export.truth import differences
 from warehouse.checks import CheckFailed
 
 OPTIONS = SandboxOptions(
@@ -122,3 +126,19 @@ def test_what_does_not_hold_together_is_not_published(sandbox: Sandbox, home: Pa
     with pytest.raises(CheckFailed, match=r"event_tags without a row of events.*event_id e0, key os"):
         run_export(sandbox, home, **ONLY)
     assert (home / "published").resolve() == before
+
+
+def test_a_late_event_that_is_the_latest_of_its_issue_has_its_tags(start: Start, tmp_path: Path) -> None:
+    sandbox = start(projects=1, issues=12, events=60, days=20, rate_limit=0, refused_projects=0)
+    latest = {**ONLY, "events": {"detail": "latest-per-issue"}}
+    run_export(sandbox, tmp_path, **latest)
+    world = sandbox.app.world
+    old = world.data_until_ms - 5 * DAY_MS
+    issue = new_issue(world, world.projects[0], random.Random(1), 0)
+    issue.first_seen_ms = old
+    event = new_event(world, issue, old, random.Random(1), received_ms=world.data_until_ms)
+    world.add_events([event])
+    world.settle()
+    run_export(sandbox, tmp_path, **latest)
+    assert is_stored(tmp_path, event.event_id)
+    assert differences(sandbox, tmp_path, ["events", "event_tags"]) == {}

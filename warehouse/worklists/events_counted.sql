@@ -36,17 +36,28 @@ counted as (
     having bool_or(l.run_id = $run_id)
 ),
 
+-- late ones that this run knows as the latest of their issue only: their tags, no body tells
+bodies as (
+    select
+        organization_id,
+        event_id
+    from event_details
+    anti join event_tags using (organization_id, event_id)
+    where _run_id = $run_id
+),
+
 stored as (
     select
         e.organization_id,
         e.project_id,
         date_trunc('day', e.date_created) as day,
         -- Sentry no longer counts those of deleted issues, unless it still lists them
-        count(*) filter (i.deleted_at is null or e._run_id = $run_id) as stored,
+        count(*) filter ((i.deleted_at is null or e._run_id = $run_id) and b.event_id is null) as stored,
         count(*) filter (e._run_id = $run_id) as listed
     from events as e
     cross join run
     left join issues as i using (organization_id, issue_id)
+    left join bodies as b using (organization_id, event_id)
     where e.date_created < run.as_of
     group by all
 ),
