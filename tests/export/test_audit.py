@@ -51,7 +51,7 @@ def swap_one(home: Path, sandbox: Sandbox, days_ago: int) -> tuple[str, datetime
         before = newest.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
         event_id, day = connection.execute(
             "select event_id, date_trunc('day', date_created) from events "
-            "where date_created < ? order by date_created desc limit 1",
+            "where date_created < ? and event_id[1] <> 'f' order by date_created desc limit 1",
             [before + timedelta(days=1)],
         ).fetchall()[0]
         for table in ("events", "event_tags"):
