@@ -1,29 +1,33 @@
 -- How concentrated errors are: Do a few issues make most of the noise?
 -- Issues from noisiest to quietest; the line is the share of all stored events of the chosen days that the noisiest issues make together. The first hundred are drawn.
 with
-volumes as (
-    select issue_id, sum(event_count) as events
+volumes as materialized (
+    select issue_number, sum(event_count) as events
     from marts.issue_volume
     where day between (select max(as_of)::date - 28 from meta.runs) and (select max(as_of)::date - 1 from meta.runs)
-    group by organization_id, issue_id
+    group by issue_number
 ),
 
-ranked as (
-    select
-        row_number() over noisiest_first as rank,
-        events,
-        sum(events) over (noisiest_first rows between unbounded preceding and current row) as cumulative,
-        sum(events) over () as total,
-        count(*) over () as issues
+totals as (
+    select sum(events) as total, count(*) as issues from volumes
+),
+
+-- only these are ranked: there may be very many others
+noisiest as (
+    select issue_number, events
     from volumes
-    window noisiest_first as (order by events desc, issue_id)
+    order by events desc, issue_number
+    limit 100
 )
 
 select
-    rank,
-    events::bigint as events,
-    (cumulative / total)::double as share,
-    issues
-from ranked
-where rank <= 100
+    row_number() over noisiest_first as rank,
+    noisiest.events::bigint as events,
+    (
+        sum(noisiest.events) over (noisiest_first rows between unbounded preceding and current row) / totals.total
+    )::double as share,
+    totals.issues
+from noisiest
+cross join totals
+window noisiest_first as (order by noisiest.events desc, noisiest.issue_number)
 order by rank
