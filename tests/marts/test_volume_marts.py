@@ -36,6 +36,15 @@ def test_issue_volume(given: Given, rows_of: Mart) -> None:
         20   |   | dev  | 1.1 | 2026-11-20 | 1
         shop | 2 |      |     | 2026-11-20 | 1
     """)
+    numbers = rows_of("issue_volume", "issue_id | issue_number", order="issue_id, day")
+    assert numbers == table("""
+           | -1
+        1  | 2
+        1  | 2
+        1  | 2
+        2  | 3
+        2  | 3
+    """)
 
 
 def test_error_volume(given: Given, rows_of: Mart) -> None:
