@@ -447,6 +447,12 @@ FAULTS: tuple[Fault, ...] = (
         advice="The token lacks a scope, or its owner has no access to this project; "
         "`sentry-warehouse check` names the scopes.",
     ),
+    Fault(
+        reason="no projects",  # what stats_v2 and sessions say where others answer an empty list (facts §4.0)
+        when=_said(400, "no projects available"),
+        error=Forbidden,
+        advice="The token's owner has no access to the projects asked for.",
+    ),
     # 404, 410
     Fault(
         reason="wrong URL",

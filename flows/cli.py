@@ -43,6 +43,7 @@ def cli(context: click.Context, home: str | None, config: str | None) -> None:
     Try it without a token:   sentry-warehouse demo
     Export your own Sentry:   SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export
     """
+    os.umask(0o077)  # what is written outside of the home is private, too, until its owner shares it
     context.obj = {"home": home, "config": config}
 
 

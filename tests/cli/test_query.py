@@ -74,6 +74,27 @@ def test_columns_of_the_same_name_are_numbered_in_json_as_in_csv(published: Path
     assert "no column 'project_idd'" in str(wrong.exception)
 
 
+def test_what_is_written_is_for_its_owner_alone(published: Path, tmp_path: Path) -> None:
+    for format_ in ("csv", "json", "parquet", "markdown", "table"):
+        done = subprocess.run(
+            ["sh", "-c", 'umask 022; exec "$@"', "sh", str(COMMAND), "--home", str(published), "query", ROW]
+            + ["--format", format_, "--output", str(tmp_path / format_)],
+            env=clean_environment(tmp_path),
+            check=True,
+            capture_output=True,
+        )
+        assert b"Written" in done.stderr
+        assert (tmp_path / format_).stat().st_mode & 0o777 == 0o600, format_
+    report = tmp_path / "report.html"
+    subprocess.run(
+        [str(COMMAND), "--home", str(published), "dashboard", "--export", str(report)],
+        env=clean_environment(tmp_path),
+        check=True,
+        capture_output=True,
+    )
+    assert report.stat().st_mode & 0o777 == 0o600
+
+
 def test_parquet_and_markdown(published: Path, tmp_path: Path) -> None:
     file = tmp_path / "answer.parquet"
     assert ask(published, ROW, "--format", "parquet", "--output", str(file)).exit_code == 0

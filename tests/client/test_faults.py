@@ -77,6 +77,7 @@ FINAL: list[tuple[Reply, str, type[SentryError]]] = [
     (Reply(403, b""), "scope", errors.Forbidden),
     (Reply(403, HTML), "allow-list", errors.Forbidden),
     (detail("Your plan does not include this feature.", 403), "plan", errors.Forbidden),
+    (detail("No projects available", 400), "no projects", errors.Forbidden),
     (detail("The requested resource does not exist", 404), "not found", errors.Gone),
     (Reply(404, b"Route not found, did you forget a trailing slash?"), "not found", errors.Gone),
     (Reply(404, HTML), "wrong URL", errors.NotSentry),

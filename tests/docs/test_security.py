@@ -83,6 +83,7 @@ PROOFS = {
     "Changing a policy": "docs/test_security.py::test_a_policy_changes_what_comes",
     "What is archived stays": "docs/test_security.py::test_a_policy_changes_what_comes",
     "Everything lies in one folder": "export/test_privacy.py::test_files_are_their_owners_alone",
+    "What `query --output`": "cli/test_query.py::test_what_is_written_is_for_its_owner_alone",
     "With `publish.group_readable`": "export/test_privacy.py::test_files_are_their_owners_alone",
     "Links that somebody planted": "privacy/test_links.py::test_the_writers_file "
     "privacy/test_links.py::test_the_archive privacy/test_links.py::test_what_is_published "
