@@ -76,9 +76,9 @@ def test_columns_of_the_same_name_are_numbered_in_json_as_in_csv(published: Path
 
 def test_what_is_written_is_for_its_owner_alone(published: Path, tmp_path: Path) -> None:
     for format_ in ("csv", "json", "parquet", "markdown", "table"):
+        asked = ["query", ROW, "--format", format_, "--output", str(tmp_path / format_)]
         done = subprocess.run(
-            ["sh", "-c", 'umask 022; exec "$@"', "sh", str(COMMAND), "--home", str(published), "query", ROW]
-            + ["--format", format_, "--output", str(tmp_path / format_)],
+            ["sh", "-c", 'umask 022; exec "$@"', "sh", str(COMMAND), "--home", str(published), *asked],
             env=clean_environment(tmp_path),
             check=True,
             capture_output=True,
