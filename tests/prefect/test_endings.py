@@ -11,7 +11,7 @@ import pytest
 from extractors.sandbox import Sandbox
 from tests.prefect.conftest import SMALL
 from tests.prefect.contents import expected_rows, rows, runs, slices
-from tests.prefect.servers import PrefectServer, call, process, slowly
+from tests.prefect.servers import PrefectServer, call, process, sentry, slowly
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
@@ -40,7 +40,7 @@ def test_a_command_that_is_ended_is_taken_up(
     assert left["done"] >= 5
     assert left["open"] > 0
 
-    again = call(EXPORT, environment, tmp_path)
+    again = call(EXPORT, server.environment(**sentry(slow_sandbox, home)), tmp_path)
     assert again.returncode == 3, again.stderr
     assert "taken up" in again.stdout
     assert set(slices(home)) == {"done"}

@@ -78,7 +78,7 @@ def test_a_service_that_is_stopped_goes_on_where_it_was(
     assert left["open"] > 0
     assert empty_server.run(first)["state"]["type"] == "CANCELLED"
 
-    with process(schedule, environment, tmp_path):
+    with process(schedule, empty_server.environment(**sentry(slow_sandbox, home)), tmp_path):
         again = empty_server.start_deployment("nightly_export/nightly")
         state = empty_server.wait_until_ended(again)
         assert state["name"] == "Incomplete", state["message"]

@@ -98,6 +98,7 @@ def test_after_an_end_in_the_middle_the_next_run_goes_on(
     assert left["open"] > 0
 
     # as the next night would be; a stopped worker keeps the deployment's place for some minutes
+    environment = deployed.environment(**sentry(slow_sandbox, home))
     again = call(["sentry-warehouse", "export"], environment, tmp_path)
     assert again.returncode == 3, again.stderr
     assert "taken up" in again.stdout
