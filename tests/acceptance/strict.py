@@ -262,6 +262,12 @@ class StrictSentry:
             raise Refused(404, {"detail": "Event not found"})
         return 200, self.world.full(max(events, key=lambda e: e["dateCreated"])), {}
 
+    def issue_events(self, asked: Asked, org: str, issue_id: str) -> Answer:
+        self._org(org)
+        rows = [e for e in self.world.events if e["groupID"] == issue_id]
+        rows.sort(key=lambda e: (e["dateCreated"], e["id"]), reverse=True)
+        return self.page(asked, rows, int(asked.one("per_page", "100")))
+
     def events(self, asked: Asked, org: str, project: str) -> Answer:
         self._org(org)
         ids = [p["id"] for p in self.world.projects if project in (p["slug"], p["id"])]
@@ -399,6 +405,7 @@ ROUTES = (
     (ORG + r"issues/", "issues"),
     (ORG + r"issues/(\d+)/", "issue"),
     (ORG + r"issues/(\d+)/events/latest/", "latest"),
+    (ORG + r"issues/(\d+)/events/", "issue_events"),
     (r"/projects/([^/]+)/([^/]+)/events/", "events"),
     (ORG + r"(stats_v2|sessions)/", "series"),
     (ORG + r"events/", "discover"),

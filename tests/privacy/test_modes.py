@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from warehouse.store import Store
-
-
-@pytest.fixture(autouse=True)
-def lax() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 def test_log_and_temporary_files_are_for_the_owner_alone(tmp_path: Path) -> None:
