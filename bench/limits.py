@@ -26,7 +26,7 @@ def of_clients(requests: int) -> list[Row]:
     """As tests/client/bench_governor.py measures it: answers take 100 ms, eight threads ask."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
     import httpx  # noqa: F401 - their loading is not what is measured
-    import tenacity  # noqa: F401
+    import tenacity  # noqa: F401 - the same
 
     from tests.client.bench_governor import CASES, measure_beside
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -198,8 +198,7 @@ class App:
         elif rest[0] in ("issues", "groups"):
             name, view = self._issue_route(rest[1:])
         elif rest[0] == "releases" and len(rest) == 2:
-            version = rest[1]
-            view = lambda path, query: self.lists.one_release(path, query, version)  # noqa: E731
+            view = partial(self.lists.one_release, version=rest[1])
         if view is _unknown:
             return name, view
         return name, self._within(organization, view)
@@ -208,13 +207,13 @@ class App:
         organization, slug, rest = parts[0], parts[1], parts[2:]
         name, view = "default", cast(View, _unknown)
         if not rest:
-            view = lambda path, query: self.lists.one(path, query, slug)  # noqa: E731
+            view = partial(self.lists.one, slug=slug)
         elif rest in (["issues"], ["groups"]):
             name, view = "project-issues", lambda path, query: self.issues.project_list(path, query, slug)
         elif rest == ["events"]:
             name, view = "project-events", lambda path, query: self.events.of_project(path, query, slug)
         elif len(rest) == 2 and rest[0] == "events" and _HEX.match(rest[1]):
-            view = lambda path, query: self.events.of_id(path, query, slug, rest[1])  # noqa: E731
+            view = partial(self.events.of_id, slug=slug, event_id=rest[1])
         if view is _unknown:
             return name, view
         return name, self._within(organization, view)
