@@ -53,8 +53,8 @@ class Request:
     personal      (path, kind) of personal fields of this request alone, besides the stream's
     worklist      name of a file in warehouse/worklists: ids for {item} in the path, one request each, or the
                   pages of one list each
-    after         stream whose listings the worklist waits for; what comes of others' is asked for at the end.
-                  "" = at the end only
+    after         streams whose listings the worklist waits for; what comes of others' is asked for at the
+                  end. None = at the end only
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
                   this names the table whose rows are marked so; "" = a 404 says nothing
     detail        value of the setting `<stream>.detail` under which it is asked; "" = always
@@ -93,7 +93,7 @@ class Request:
     apart: str = ""
     search: bool = False
     worklist: str = ""
-    after: str = ""
+    after: tuple[str, ...] = ()
     control: str = ""
     detail: str = ""
     may_be_gone: bool = False

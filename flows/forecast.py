@@ -55,7 +55,7 @@ class Part:
     latency: float
     lanes: int
     refused: str = ""
-    after: str = ""
+    after: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -95,7 +95,7 @@ class Forecast:
         """Of the whole run: what its slowest limit or lane needs, but what is asked one by one waits for the
         listings that name it."""
         items = [p for p in self.parts if p.round]
-        awaited = {p.after for p in items}
+        awaited = {stream for p in items for stream in p.after}
         before = [p for p in self.parts if not p.round and p.stream in awaited]
         return max(_seconds_beside(self.parts), _seconds_beside(before) + _seconds_beside(items))
 

@@ -25,13 +25,13 @@ def run_slices(
     slices: Sequence[Slice],
     *,
     threads: int,
-    then: Callable[[str], list[Slice]] = lambda stream: [],
+    then: Callable[[str, frozenset[str]], list[Slice]] = lambda stream, open_: [],
 ) -> None:
     """Runs slices, at most `threads` of each lane at a time.
 
-    `then` is told when the listings among them of a stream are done, and says what can be asked because of
-    it; what that is goes on beside the others. Raises Interrupted when the run is to stop, and the first
-    error that is not a slice's own; the other slices stop.
+    `then` is told when the listings among them of a stream are done, and of which streams they are not; it
+    says what can be asked because of it, and that goes on beside the others. Raises Interrupted when the run
+    is to stop, and the first error that is not a slice's own; the other slices stop.
     """
     queues: dict[Lane, deque[Slice]] = {}
     working: dict[Future[list[Slice]], Slice] = {}
@@ -46,7 +46,7 @@ def run_slices(
         if slice_.items is None:
             listings[slice_.stream] -= 1
             if not listings[slice_.stream] and not run.stop.is_set():
-                more = then(slice_.stream)
+                more = then(slice_.stream, frozenset(s for s, left in listings.items() if left))
                 run.observer.planned(more)
                 add(more)
 

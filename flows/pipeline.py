@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from typing import Any
 from extractors.archive import Archive
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
-from extractors.stream import all_streams
+from extractors.stream import Request, all_streams
 from flows.audit import record, short_slices
 from flows.clients import Clients, require_token
 from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
@@ -232,7 +232,10 @@ def _play(
             state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
     todo = [Slice(**row) for row in state.open_slices(run.store, run.run_id)]
     run_slices(
-        run, todo, threads=settings.threads, then=lambda stream: early_follow_up(run, settings, stream, todo)
+        run,
+        todo,
+        threads=settings.threads,
+        then=lambda done, open_: early_follow_up(run, settings, todo, done, open_),
     )
     follow_up(run, settings, since)
     if command == "export":  # what a backfill reads may be older than a field
@@ -327,10 +330,17 @@ def plan_run(run: Run, settings: Settings, since: datetime | None = None) -> lis
     )
 
 
-def early_follow_up(run: Run, settings: Settings, stream: str, todo: Sequence[Slice]) -> list[Slice]:
-    """What can be asked one by one as soon as a stream's listings are done, added to the run's plan."""
+def early_follow_up(
+    run: Run, settings: Settings, todo: Sequence[Slice], done: str, open_: frozenset[str]
+) -> list[Slice]:
+    """What can be asked one by one as soon as a stream's listings are done, while those of `open_` are not;
+    added to the run's plan."""
     begun = {(s.stream, s.request) for s in todo if s.items is not None}
-    slices = [s for s in open_items(run, settings, after=stream) if (s.stream, s.request) not in begun]
+
+    def is_ready(request: Request) -> bool:
+        return done in request.after and not open_ & set(request.after)
+
+    slices = [s for s in open_items(run, settings, is_ready) if (s.stream, s.request) not in begun]
     with run.store.transaction():
         state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
     return slices
@@ -351,15 +361,15 @@ def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> No
     record(run)
 
 
-def open_items(run: Run, settings: Settings, *, after: str | None = None) -> list[Slice]:
-    """Slices of the items that this run has not asked for yet; only of requests that wait for no more than
-    the listings of the stream `after`, if one is named.
-    """
+def open_items(
+    run: Run, settings: Settings, is_ready: Callable[[Request], bool] = lambda request: True
+) -> list[Slice]:
+    """Slices of the items that this run has not asked for yet, of requests that are ready for it."""
     asked = state.items_asked(run.store, run.run_id)
     slices: list[Slice] = []
     for stream in run.streams.values():
         for request in wanted_requests(stream, settings):
-            if not request.worklist or (after is not None and request.after != after):
+            if not request.worklist or not is_ready(request):
                 continue
             before = asked.get((stream.name, request.name), set())
             most = max(0, most_items(stream, settings) - len(before))

@@ -150,6 +150,18 @@ def _check_parameters(case: Case, parameters: Parameters) -> None:
 
 
 @REQUESTS
+def test_an_early_worklist_waits_for_all_listings_it_reads(case: Case) -> None:
+    """Else it is drawn up of what is listed so far, and the rest is asked for when all others are done."""
+    if case.request.after:
+        sql = (WORKLISTS / f"{case.request.worklist}.sql").read_text()
+        read = set(re.findall(r"\b(?:from|join)\s+(\w+)", sql))
+        listed = {
+            s.name: {t.name for r in s.requests if not r.worklist for t in r.tables} for s in all_streams()
+        }
+        assert {name for name, tables in listed.items() if tables & read} <= set(case.request.after)
+
+
+@REQUESTS
 def test_what_a_request_names_exists(case: Case) -> None:
     request = case.request
     columns = {c.name for t in request.tables for c in t.all_columns}

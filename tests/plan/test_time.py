@@ -21,7 +21,7 @@ def part(
     *,
     latency: float = 0.1,
     round: int = 0,
-    after: str = "",
+    after: tuple[str, ...] = (),
 ) -> Part:
     return Part(
         stream=stream,
@@ -70,7 +70,7 @@ def test_one_limit_is_shared() -> None:
 
 
 def test_what_is_asked_one_by_one_waits_for_its_listings_only() -> None:
-    details = part("issues", 50, Limit(5, 1.0), round=1, after="issues")
+    details = part("issues", 50, Limit(5, 1.0), round=1, after=("issues",))
     assert plan(part("issues", 400, SECOND), details).seconds == pytest.approx(20)
     assert plan(part("events", 600, MINUTE), part("issues", 400, SECOND), details).seconds == pytest.approx(
         9 * 60 + 6
