@@ -13,7 +13,7 @@ from extractors.stream import DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
 from transforms.records import RecordReader
-from transforms.shape import Node
+from transforms.shape import Node, field_paths
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
 from warehouse.marks import mark_deleted, mark_merged, mark_unlisted
@@ -29,6 +29,7 @@ class Loader:
         self.store = store
         self._requests: dict[tuple[str, str], Request] = {}
         self._readers: dict[tuple[str, str], Reader] = {}
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
         for stream in streams.values():
             for request in stream.configure(queries) if stream.configure else stream.requests:
                 self.add(stream.name, request)
@@ -36,7 +37,12 @@ class Loader:
     def add(self, stream: str, request: Request) -> None:
         """Lets pages of one more request be read."""
         self._requests[stream, request.name] = request
-        self._readers[stream, request.name] = make_reader(request.shape, request.tables, request.ignored)
+        reader = make_reader(request.shape, request.tables, request.ignored)
+        self._readers[stream, request.name] = reader
+        # before it learns any
+        self._known[stream, request.name] = (
+            field_paths(reader.tree) if isinstance(reader, RecordReader) else frozenset()
+        )
 
     def request(self, stream: str, name: str) -> Request:
         """A request by its stream and name. Raises KeyError for one that is not known."""
@@ -58,6 +64,11 @@ class Loader:
         """The payload places that a request's tables use; None for answers that are no lists of records."""
         reader = self._readers[stream, name]
         return reader.tree if isinstance(reader, RecordReader) else None
+
+    def known_fields(self, stream: str, name: str) -> frozenset[str]:
+        """Paths of the fields that records of a request are declared to have, as privacy takes them; none
+        where that is open."""
+        return self._known[stream, name]
 
     def normalise(self, pages: Sequence[Page]) -> Batch:
         """Pages of one slice as a Batch. Raises transforms.records.Unreadable."""

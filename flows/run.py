@@ -555,7 +555,13 @@ class Run:
             fetched_at=answer.date.astimezone(UTC).replace(tzinfo=None),
             loaded_at=self.clock.now(),
             first=first,
-            body=self.privacy.redact(slice_.stream, answer.body, personal, envelope=envelope),
+            body=self.privacy.redact(
+                slice_.stream,
+                answer.body,
+                personal,
+                known=self.loader.known_fields(slice_.stream, slice_.request),
+                envelope=envelope,
+            ),
         )
 
     def _reached_start(self, slice_: Slice, request: Request, body: bytes) -> bool:

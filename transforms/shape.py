@@ -7,7 +7,7 @@ decoder rebuilt, so that a newer server costs one slow page and not all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from operator import or_
@@ -263,6 +263,25 @@ def _declared(node: Below | str, segment: str, make: Callable[[], Node]) -> Belo
         found = node.fields.setdefault(key, Variants())
         return found.node(unescape(tag)) if isinstance(found, Variants) else "ignored"
     return node.fields.setdefault(key, make())
+
+
+def field_paths(tree: Node) -> frozenset[str]:
+    """Keys joined by `/` (a `/` in a key is `~1`) of all fields of a tree's objects, lists passed through;
+    of objects whose keys are names, only where they stand."""
+    return frozenset(_paths(tree, ""))
+
+
+def _paths(node: Below | str, above: str) -> Iterator[str]:
+    if isinstance(node, Items):
+        yield from _paths(node.item, above)
+    elif isinstance(node, Variants):
+        for one in (*node.nodes.values(), node.rest):
+            yield from _paths(one, above)
+    elif isinstance(node, Node):
+        for key, sub in node.fields.items():
+            here = f"{above}{key.replace('~', '~0').replace('/', '~1')}"
+            yield here
+            yield from _paths(sub, f"{here}/")
 
 
 def escape(key: str) -> str:

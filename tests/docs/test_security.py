@@ -56,6 +56,9 @@ PROOFS = {
     "privacy/test_pages.py::test_hashes_are_keyed_short_and_the_same_everywhere",
     "`drop` removes them": "privacy/test_kinds.py::test_each_kind_under_each_action "
     "privacy/test_pages.py::test_kept_pages_are_the_same_bytes",
+    "A field that Sentry adds, and": "export/test_canary.py::test_no_trace_anywhere "
+    "privacy/test_new_fields.py::test_in_every_stream_of_records "
+    "privacy/test_new_fields.py::test_inside_of_declared_objects",
     "Equal values have equal hashes": ""
     "privacy/test_joins.py::test_the_same_e_mail_has_the_same_hash_everywhere "
     "export/test_canary.py::test_no_trace_anywhere "

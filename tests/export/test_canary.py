@@ -52,6 +52,8 @@ def body_of(number: int, user: str) -> dict[str, Any]:
     """The whole event, with what only bodies have."""
     whole = event(number, user)
     whole["user"] |= {"sentry_user": f"email:{C}", "phone": C, "anything": {"new": [C]}}
+    whole |= {"reporterEmail": C, "added": [{"user": {"name": C}, "note": C, "session_id": C}], "apiToken": C}
+    whole["sdk"] = {"name": "python", "version": "1", "installedBy": {"username": C}}
     whole["userReport"] = {"name": C, "email": C, "comments": C, "user": {"email": C}}
     whole["release"] = {"version": "app@1", "authors": [MEMBER], "lastCommit": {"author": MEMBER}}
     return whole
@@ -65,6 +67,7 @@ ISSUE = {
     "metadata": {"contact_email": C, "name": C, "type": "Error"},
     "statusDetails": {"actor": MEMBER, "inCommit": {"author": C}},
     "owners": [{"type": "suspectCommit", "owner": C}],
+    "reportedBy": {"email": C, "phone": C, "userName": C},
 }
 ACTIVITY = [
     {"id": "1", "type": "note", "dateCreated": WHEN, "user": MEMBER, "data": {"text": "hello"}},

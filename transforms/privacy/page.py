@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 from msgspec import Raw
@@ -13,7 +13,7 @@ from msgspec import Raw
 from transforms.privacy.kinds import KINDS
 from transforms.privacy.policy import Policy
 from transforms.privacy.texts import Texts
-from transforms.privacy.tree import BRACE, Node, read_object, walk
+from transforms.privacy.tree import BRACE, Node, fence, read_object, walk
 from transforms.privacy.values import Values
 from transforms.repair import Unreadable, repair, replace_surrogates
 
@@ -36,7 +36,7 @@ class Privacy:
         texts = Texts(self.hash, policy.users)
         self._scrub = texts.scrub if policy.texts == "scrub" else None
         self._values = Values(policy, self.hash, self._scrub)
-        self._plans: dict[tuple[str, Places], Node] = {}
+        self._plans: dict[tuple[str, Places, frozenset[str]], Node] = {}
 
     def __repr__(self) -> str:
         return f"Privacy({self.policy!r})"
@@ -53,19 +53,27 @@ class Privacy:
         return f"hash-{hmac.digest(self._key, text, 'sha256')[:16].hex()}"
 
     def redact(
-        self, stream: str, body: bytes, personal: Sequence[tuple[str, str]], *, envelope: str = ""
+        self,
+        stream: str,
+        body: bytes,
+        personal: Sequence[tuple[str, str]],
+        *,
+        known: frozenset[str] = frozenset(),
+        envelope: str = "",
     ) -> bytes:
         """A page of the stream with the values at its personal (path, kind) places treated.
 
         Paths are keys joined by `/` (a `/` in a key is `~1`); lists on the way are passed through. The
         records are the page's list, or the list at the key `envelope`; a lone object is one record.
+        Where `known` names the paths of a record's declared fields, any that stands beside them is one that
+        Sentry added meanwhile: it is treated as free data are, by its name and the names in it.
         Where nothing has to be treated, the body comes back as it is, whatever it holds.
 
         Raises KindError for a kind that does not exist, `transforms.repair.Unreadable` for a body that is
         no JSON: nothing of it may be written then.
         """
-        node = self._plan(stream, tuple(personal))
-        if not node.children and self._scrub is None:
+        node = self._plan(stream, tuple(personal), known)
+        if node.idle and self._scrub is None:
             return body
         try:
             # halves of characters are what real pages hold of all that strict decoders refuse
@@ -79,11 +87,14 @@ class Privacy:
             pass
         raise Unreadable("not JSON of a page")
 
-    def _plan(self, stream: str, personal: Places) -> Node:
-        found = self._plans.get((stream, personal))
+    def _plan(self, stream: str, personal: Places, known: frozenset[str]) -> Node:
+        key = (stream, personal, known)
+        found = self._plans.get(key)
         if found is None:
             places = (*personal, *self._named_by_overrides(stream, personal))
-            found = self._plans[stream, personal] = self._values.tree(stream, places)
+            found = self._values.tree(stream, places)
+            fence(found, known, lambda path: partial(self._values.named, f"{stream}{path}"))
+            self._plans[key] = found
         return found
 
     def _named_by_overrides(self, stream: str, personal: Places) -> Iterator[tuple[str, str]]:
@@ -98,13 +109,13 @@ class Privacy:
 
     def _page(self, node: Node, body: bytes, envelope: str) -> bytes:
         page = Raw(body)
-        if body[:1] not in (b"[", b"{") or not node.children:
+        if body[:1] not in (b"[", b"{") or node.idle:
             page = read_raw(body)  # raises for what is no JSON
         if envelope and memoryview(page)[0] == BRACE and envelope in read_object(page):
             node = Node({envelope: node})
         scrub = self._scrub
         if scrub is None:
             return bytes(walk(node, page))
-        if not node.children:
+        if node.idle:
             return bytes(scrub(page))
         return bytes(walk(node, page, lambda _, __, value: scrub(value)))

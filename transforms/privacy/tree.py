@@ -51,11 +51,19 @@ def text_of(raw: Raw) -> str:
 @dataclass(slots=True)
 class Node:
     """One place: what is done to its value, what to values below, and what to a bare value standing where
-    an object with places below is due."""
+    an object with places below is due. Where the fields of an object are `known`, `stranger` is done to any
+    other, by its key."""
 
     children: dict[str, Node] = field(default_factory=dict)
     treat: Treat | None = None
     bare: Treat | None = None
+    known: set[str] = field(default_factory=set)
+    stranger: Callable[[str, Raw], Raw] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do here and below."""
+        return not (self.children or self.known or self.treat)
 
 
 def grow(places: Iterable[tuple[str, Treat, Treat]]) -> Node:
@@ -71,10 +79,25 @@ def grow(places: Iterable[tuple[str, Treat, Treat]]) -> Node:
     return root
 
 
+def fence(root: Node, known: Iterable[str], stranger: Callable[[str], Callable[[str, Raw], Raw]]) -> None:
+    """Lets `stranger`, made for the path of an object, treat what stands beside the known paths; what is
+    treated as a whole needs none of it."""
+    for path in known:
+        node, here = root, ""
+        *above, last = (key.replace("~1", "/").replace("~0", "~") for key in path.split("/"))
+        for key in above:
+            node, here = node.children.setdefault(key, Node()), f"{here}/{key}"
+            if node.treat is not None:
+                break
+        else:
+            node.known.add(last)
+            node.stranger = node.stranger or stranger(here)
+
+
 def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "", lists: int = 0) -> Raw:
     """The value with all places of the tree treated; lists are passed through. `other` treats fields that
     no place names, and bare values among records (as a field without a name). Null is null everywhere."""
-    if node.children:
+    if node.children or node.known:
         kind = first_byte(raw)
         if kind == BRACKET:
             if lists == DEEPEST:
@@ -92,8 +115,11 @@ def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "", lists
 def _walk_object(node: Node, raw: Raw, other: Named | None, path: str) -> Raw:
     values = read_object(raw)
     children = node.children
-    if other is None and children.keys().isdisjoint(values):
+    strangers = node.stranger and values.keys() - node.known - children.keys()
+    if other is None and not strangers and children.keys().isdisjoint(values):
         return raw
+    if node.stranger and strangers:
+        values |= {key: node.stranger(key, values[key]) for key in strangers}
     if other is not None:
         for key, value in values.items():
             if key not in children:

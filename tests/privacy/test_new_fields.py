@@ -1,0 +1,73 @@
+"""What Sentry adds to a record, and no stream declares, is treated by its name and the names in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from extractors.stream import Stream, all_streams
+from tests.privacy.conftest import KEY
+from transforms.privacy import Policy, Privacy
+from transforms.shape import build_tree, field_paths
+
+WHO = "ann@example.org"
+EVENTS = next(s for s in all_streams() if s.name == "events")
+
+
+def redacted(record: dict[str, Any], policy: Policy | None = None, stream: Stream = EVENTS) -> dict[str, Any]:
+    """The record as an answer of the stream's first request, treated."""
+    request = stream.requests[0]
+    known = field_paths(build_tree(request.tables, request.ignored, frozenset()))
+    personal = (*stream.personal, *request.personal)
+    body = msgspec.json.encode([record])
+    privacy = Privacy(policy or Policy(), KEY)
+    (found,) = msgspec.json.decode(privacy.redact(stream.name, body, personal, known=known))
+    assert list(found) == list(record)
+    return dict(found)
+
+
+def test_at_the_top_of_a_record() -> None:
+    found = redacted(
+        {"id": "1", "reporterEmail": WHO, "seenBy": [{"username": WHO, "age": 3}], "apiKey": "x"}
+    )
+    hashed = Privacy(Policy(), KEY).hash(WHO)
+    assert found == {
+        "id": "1",
+        "reporterEmail": hashed,
+        "seenBy": [{"username": hashed, "age": 3}],
+        "apiKey": None,
+    }
+
+
+def test_inside_of_declared_objects() -> None:
+    record = {"sdk": {"name": "python", "user": {"email": WHO}, "size": 5}, "title": WHO}
+    assert WHO not in str(redacted({"sdk": record["sdk"]}))
+    assert redacted(record)["sdk"]["size"] == 5
+    assert redacted(record)["title"] == WHO  # declared, and a text
+
+
+def test_values_that_say_nothing_of_anybody_stay() -> None:
+    record = {"id": "1", "priorityScore": 0.25, "links": [{"href": "/a?b"}], "flags": {"on": True}, "x": None}
+    found = redacted({**record, "links": [{"href": "/a"}]})
+    assert found == {**record, "links": [{"href": "/a"}]}
+
+
+@pytest.mark.parametrize(("action", "expected"), [("keep", WHO), ("drop", None)])
+def test_as_the_policy_says(action: Any, expected: str | None) -> None:
+    assert redacted({"ownerEmail": WHO, "apiKey": "x"}, Policy(users=action)) == {
+        "ownerEmail": expected,
+        "apiKey": None,
+    }
+
+
+def test_an_override_names_a_new_field() -> None:
+    assert redacted({"badge": "Ann"}, Policy(overrides={"events/badge": "drop"})) == {"badge": None}
+
+
+@pytest.mark.parametrize("stream", all_streams(), ids=lambda s: s.name)
+def test_in_every_stream_of_records(stream: Stream) -> None:
+    if stream.requests and stream.requests[0].shape == "records":
+        found = redacted({"id": "1", "newContact": {"email": WHO}}, stream=stream)
+        assert WHO not in str(found)
