@@ -66,12 +66,19 @@ class Archive:
         _write_whole(_frame(pages), self.folder / relative)
 
     def read(self, relative: str) -> list[Page]:
-        """The pages of a file. Raises OSError or polars' ComputeError when it can not be read."""
+        """The pages of a file. Raises OSError when it can not be read."""
+        return [Page(**row) for row in self._frame(relative).iter_rows(named=True)]
+
+    def _frame(self, relative: str) -> Any:
         import polars as pl
 
         self._refuse_links(relative)
-        frame = pl.read_parquet(self.folder / relative, glob=False)
-        return [Page(**row) for row in frame.iter_rows(named=True)]
+        path = self.folder / relative
+        try:
+            return pl.read_parquet(path, glob=False)
+        except pl.exceptions.PolarsError as error:
+            said = str(error).splitlines()[0][:200]
+            raise OSError(errno.EIO, f"it is damaged: {said}", str(path)) from None
 
     def pieces(self, relative: str) -> list[list[Page]]:
         """The pages of a file by slice and load: what was loaded together. Raises as `read`."""
@@ -81,13 +88,11 @@ class Archive:
         """Writes the pages of files of one stream and run as one file beside them, and reads it again;
         returns its path. The files stay.
 
-        Raises OSError or polars' ComputeError when one can not be read or the disk does not take it.
+        Raises OSError when one can not be read or the disk does not take it.
         """
         import polars as pl
 
-        for file in files:
-            self._refuse_links(file)
-        frame = pl.concat([pl.read_parquet(self.folder / file, glob=False) for file in files])
+        frame = pl.concat([self._frame(file) for file in files])
         target = (self.folder / files[0]).with_name(name)
         _write_whole(frame, target)
         if not pl.read_parquet(target, glob=False).equals(frame):

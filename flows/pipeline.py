@@ -445,9 +445,13 @@ def _keep_archive(run: Run, settings: Settings, result: Result) -> None:
         keep_archive(run.store, run.archive, settings, loader.writes(), loader.marking())
     except OSError as error:
         result.warnings.append(
-            f"The archive could not be tidied up ({error.strerror or error}); it is whole, and the next run "
-            "tries again."
+            f"The archive could not be tidied up ({_said(error)}). Nothing of it was removed, and the next "
+            "run tries again."
         )
+
+
+def _said(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def _not_published(failures: Sequence[Finding]) -> str:

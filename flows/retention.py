@@ -60,7 +60,8 @@ def keep_archive(
     """Does what the settings ask for. `marking` are (stream, request) whose answers mark rows of other
     requests: the order of files around them is left as it is.
 
-    Raises OSError when the disk does not take it; nothing is lost then.
+    Raises OSError when the disk does not take it, or gave a file that can not be read; nothing is lost then,
+    and other files are joined all the same.
     """
     kept = Kept()
     _remove_named(store, archive)
@@ -71,8 +72,14 @@ def keep_archive(
             _prune(store, archive, rows, gone, kept)
             rows = [row for row in rows if row["run_id"] not in gone]
     if settings.archive.compact:
+        problem: OSError | None = None
         for group in _groups(rows, writes, frozenset(marking)):
-            _join(store, archive, group, kept)
+            try:
+                _join(store, archive, group, kept)
+            except OSError as error:
+                problem = problem or error
+        if problem:
+            raise problem
     return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -67,6 +68,28 @@ def keep(home: Path, **archive: object) -> retention.Kept:
 def unlike(one: Path, two: Path) -> set[str]:
     """Tables that differ; that archive files are others is the point."""
     return set(differing(one / "warehouse.duckdb", two / "warehouse.duckdb")) - {"archive", "settings"}
+
+
+def test_a_damaged_file_is_named_and_the_others_are_joined(home: Path) -> None:
+    before = files(home)
+    damaged = next(file for file in sorted(before) if file.startswith("outcomes/"))
+    os.truncate(home / "raw" / damaged, 100)
+    with pytest.raises(OSError, match="damaged") as caught:
+        keep(home)
+    assert caught.value.filename == str(home / "raw" / damaged)
+    assert damaged in files(home)
+    assert len(files(home)) < len(before)
+    assert [line.split(":")[0] for line in replay(settings(home)).unreadable] == [damaged]
+
+
+def test_a_damaged_file_does_not_hold_back_a_night(tmp_path: Path) -> None:
+    with Sandbox(OPTIONS) as sandbox:
+        first = run_export(sandbox, tmp_path, archive={"compact": False})
+        damaged = next(file for file in sorted(files(tmp_path)) if file.startswith("outcomes/"))
+        os.truncate(tmp_path / "raw" / damaged, 100)
+        result = run_export(sandbox, tmp_path)
+    assert result.status == first.status
+    assert any(damaged in text and "damaged" in text for text in result.warnings)
 
 
 def test_joined_files_replay_to_the_same_rows(grown: Path, home: Path) -> None:

@@ -103,6 +103,11 @@ class _Countdown:
     def __init__(self, times: int) -> None:
         self._times = times
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the next time is the one."""
+        return self._times == 1
+
     def reach(self) -> None:
         self._times -= 1
         if self._times == 0:
@@ -174,7 +179,8 @@ def _in_the_middle_of_an_archive_file(countdown: _Countdown) -> None:
     def fsync(descriptor: int) -> None:
         name = Path(f"/proc/self/fd/{descriptor}").readlink().name
         if name.endswith(".partial"):
-            os.ftruncate(descriptor, 100)
+            if countdown.is_last:
+                os.ftruncate(descriptor, 100)
             countdown.reach()
         original(descriptor)
 
