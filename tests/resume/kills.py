@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Trial:
     second_night: bool
     kills: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    shared: set[tuple[str, str]] = field(default_factory=set)
+    shared: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         night = "second night" if self.second_night else "first run"
@@ -116,12 +117,16 @@ class Scene:
         return len(self.sandbox.app.log)
 
     def _shared_totals(self) -> set[tuple[str, str]]:
-        """Questions since the last start whose answer serves the slices of all projects."""
+        """Questions since the last start whose answer serves several slices: totals of all projects."""
         asked = {(path, str(query)) for _, path, query, _ in self.sandbox.app.log}
         return {
             (path, query)
             for path, query in asked
-            if path.endswith(("/sessions/", "/stats_v2/")) and "project=-1" in query
+            if "project=-1" in query
+            and (
+                path.endswith(("/sessions/", "/stats_v2/"))
+                or (path.endswith("/events/") and "project.id" not in query)
+            )
         }
 
     def _finish(self, home: Path) -> None:
@@ -154,7 +159,7 @@ class Scene:
         return trial
 
     def _kill(self, trial: Trial, home: Path, aim: random.Random, reference: Reference) -> None:
-        trial.shared |= self._shared_totals()
+        trial.shared.update(self._shared_totals())
         self.sandbox.app.log.clear()
         if aim.random() < 0.4:
             point = aim.choice(list(POINTS))
@@ -191,14 +196,15 @@ class Scene:
     def judge(self, trial: Trial, home: Path, reference: Reference, *, replayed: bool) -> None:
         """Finishes what was killed, and compares."""
         spared = requests_done(home)
-        trial.shared |= self._shared_totals()
+        trial.shared.update(self._shared_totals())
         self.sandbox.app.log.clear()
         code = finish_export(self.values(home), seconds=SLOWEST)
         if code:
             trial.problems.append(f"the finishing run ended with {code}")
             return
-        # totals of all projects are asked once a start, for whatever of their window is still open
-        allowed = reference.requests - spared + len(trial.shared & self._shared_totals())
+        # these are asked once a start, for whatever of their window is still open
+        trial.shared.update(self._shared_totals())
+        allowed = reference.requests - spared + sum(starts - 1 for starts in trial.shared.values())
         if self.requests() > allowed:
             trial.problems.append(f"{self.requests()} requests where {allowed} were left to do")
         trial.problems += differences(contents(home), reference.tables)
