@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from extractors.archive import Archive, Page
+from extractors.stream import all_streams
+from flows.forget_rows import blank_rows
 from flows.policy import policy_of
 from flows.replay import Hooks, registered_files, replay, request_of
 from flows.settings import Settings, UsageError
@@ -203,14 +205,9 @@ class _Work:
 
     def _finish(self, store: Store, old: Path) -> None:
         """Sees that nothing is left and counts what changed, before the new file takes over."""
+        if self.begins_after is not None:  # rows whose archived pages were let go are not made anew
+            blank_rows(store, self.forgetting, all_streams())
         left = self._left_in(store)
-        if left and self.begins_after is not None:
-            raise WarehouseError(
-                f"The person is still named in {', '.join(left)}: rows of before "
-                f"{self.begins_after:%Y-%m-%d}, whose archived pages were let go by the setting archive, can "
-                "not be made anew. The tables stay as they were; "
-                "the archive is done. Delete these rows from warehouse.duckdb, and run this again."
-            )
         if left:
             raise WarehouseError(
                 f"The person is still named in {', '.join(left)}: please report this. The tables stay as "

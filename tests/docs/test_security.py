@@ -82,6 +82,7 @@ PROOFS = {
     "`sentry-warehouse forget": "export/test_forget.py::test_nothing_is_left_and_nothing_comes_back "
     "export/test_forget.py::test_cut_off_again_and_again "
     "export/test_forget.py::test_no_free_block_of_the_file_holds_a_value "
+    "export/test_forget.py::test_rows_whose_pages_are_gone_are_blanked "
     "privacy/test_person.py::test_an_event_loses_all_that_was_personal",
     "Changing a policy": "docs/test_security.py::test_a_policy_changes_what_comes",
     "What is archived stays": "docs/test_security.py::test_a_policy_changes_what_comes",

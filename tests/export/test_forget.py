@@ -147,6 +147,39 @@ def test_no_free_block_of_the_file_holds_a_value(tmp_path: Path) -> None:
     assert after == [(before[0][0], before[0][1] - done.rows["events"])]
 
 
+@pytest.mark.parametrize("policy", ["keep", "hash"])
+def test_rows_whose_pages_are_gone_are_blanked(tmp_path: Path, policy: str) -> None:
+    """They can not be made anew: what is personal in all rows about the person's events goes, no more."""
+    home = tmp_path / "home"
+    chosen = {**STREAMS, "events": {"detail": "full"}}
+    with Sandbox(SandboxOptions(**SMALL)) as sandbox:
+        run_export(sandbox, home, privacy=policy, **chosen)
+        settings = settings_for(sandbox, home, privacy=policy, **chosen)
+        told = [e for e in sandbox.truth("events") if e["listed"] and e["user_email"]]
+        email = told[0]["user_email"]
+        for _ in range(5):
+            sandbox.pass_night()
+        run_export(sandbox, home, privacy=policy, archive={"keep_days": 1}, **chosen)
+        theirs = sorted(e["event_id"] for e in sandbox.truth("events") if e["user_email"] == email)
+    shutil.copytree(home, tmp_path / "before", symlinks=True)
+    assert rows(home, "select count(*) from meta.settings where name = 'archive begins after'") == [(1,)]
+    assert leaks(settings, email)
+    done = forget(settings, email)
+    assert leaks(settings, email) == set()
+    assert done.rows["events"] >= 1
+    listed = ", ".join(f"'{e}'" for e in theirs)
+    personal = "user_id, user_email, user_username, user_ip_address"
+    assert set(rows(home, f"select {personal} from events where event_id in ({listed})")) == {(None,) * 4}
+    everything = f"select * from events where event_id not in ({listed}) order by event_id"
+    assert rows(home, everything) == rows(tmp_path / "before", everything)
+    for table in ("events", "event_tags", "event_frames", "event_contexts", "event_requests"):
+        count = f"select count(*) from {table}"
+        assert rows(home, count) == rows(tmp_path / "before", count)
+    tags = f"select count(*) from event_tags where event_id in ({listed}) and value is null"
+    assert rows(home, tags)[0][0] > 0
+    assert rows(home, f"select url from event_requests where event_id in ({listed}) and url like '%?%'") == []
+
+
 @pytest.mark.parametrize("policy", ["hash"])
 def test_cut_off_again_and_again(
     sandbox: Sandbox, home: Path, policy: str, person: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -167,27 +167,56 @@ class Forgetting:
         for record in records:
             treated = record
             if self.person.may_be_in(record):
-                treated = self._record(stream, record, personal, rows=rows)
+                treated = self.record(stream, record, personal, rows=rows)
             count += treated != record
             made.append(treated)
         return made, count
 
-    def _record(self, stream: str, record: Raw, personal: Sequence[tuple[str, str]], *, rows: bool) -> Raw:
-        identity = [(path, kind) for path, kind in personal if kind in IDENTITY]
-        found: list[str] = []
-        walk(grow((path, self._collector(kind, found), _as_it_is) for path, kind in identity), record)
-        if any(self.person.is_named(text, personal=True) for text in found):
+    def record(
+        self,
+        stream: str,
+        record: Raw,
+        personal: Sequence[tuple[str, str]],
+        *,
+        rows: bool = False,
+        theirs: bool = False,
+    ) -> Raw:
+        """One record without the person, as `page` treats it; with `theirs` it is known to be about them."""
+        found = self._identifiers_in(record, personal)
+        if theirs or self._names_them(found):
             for text in found:
                 if not self.person.is_named(text, personal=True) and len(self.beside) < BESIDE:
                     label = LABEL.fullmatch(text)
                     self.beside.setdefault(label[2] if label else text)
             if rows:
-                places = [(path, self._stand_in, _as_it_is) for path, _ in identity]
+                places = [(path, self._stand_in, _as_it_is) for path, kind in personal if kind in IDENTITY]
                 record = walk(grow(places), record)
             else:
                 page = self._drop(stream).redact(stream, b"[" + bytes(record) + b"]", personal)
                 record = read_list(Raw(page))[0]
         return self._blank(record, "")
+
+    def is_theirs(self, record: Raw, personal: Sequence[tuple[str, str]]) -> bool:
+        """Whether a record's user is the person."""
+        return self._names_them(self._identifiers_in(record, personal))
+
+    def value(self, text: str, name: str, *, json: bool = False) -> str | None:
+        """A value of a field of that name, or JSON, without the person; None where it is them."""
+        treated = self._blank(Raw(text.encode()) if json else write(text), name)
+        return None if treated == NULL else str(treated, "utf-8") if json else text_of(treated)
+
+    def stand_in(self, value: str) -> str:
+        """A made-up value for one that must not be null, the same each time."""
+        return text_of(self._stand_in(write(value)))
+
+    def _names_them(self, found: Sequence[str]) -> bool:
+        return any(self.person.is_named(text, personal=True) for text in found)
+
+    def _identifiers_in(self, record: Raw, personal: Sequence[tuple[str, str]]) -> list[str]:
+        found: list[str] = []
+        identity = [(path, kind) for path, kind in personal if kind in IDENTITY]
+        walk(grow((path, self._collector(kind, found), _as_it_is) for path, kind in identity), record)
+        return found
 
     def _collector(self, kind: str, found: list[str]) -> Treat:
         """Notes what values of the kind say of whose the record is; changes nothing."""
