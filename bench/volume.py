@@ -1,4 +1,4 @@
-"""Peak memory as volume grows, seconds of each step, loading by row, and what privacy costs."""
+"""Peak memory as volume grows, seconds of each step, loading by row, what replay and privacy cost."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def measure(events: int = 1_000) -> list[Row]:
             f"{ten['load'] / ten['normalise']:.2f}",
             "",
             f"{ten['megabytes']:.0f} MB",
+        ),
+        Row(
+            "replay per GB of raw",
+            f"{ten['replay'] / ten['megabytes'] * 1e3:.0f} s",
+            "",
+            f"{ten['megabytes']:.0f} MB of pages, {ten['archive MB']:.0f} MB on disk; "
+            f"÷ normalising and loading {ten['replay'] / (ten['load'] + ten['normalise']):.2f}",
         ),
         Row(
             "privacy: hash ÷ keep",
