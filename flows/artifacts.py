@@ -27,8 +27,8 @@ from extractors.plan import Slice
 from flows.orchestration import check_api
 from flows.progress import Counts, Progress
 from flows.replay import Replayed
-from flows.run import Observer
 from flows.run_report import Report, as_markdown, replay_as_markdown
+from flows.workers import Observer
 
 logger = logging.getLogger(__name__)
 

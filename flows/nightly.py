@@ -26,10 +26,10 @@ from flows.publishing import publish_home
 from flows.replay import Replayed
 from flows.replay import replay as replay_plain
 from flows.report import verdict
-from flows.run import Observer
 from flows.run_report import read_report
 from flows.settings import Settings, UsageError, load_settings
 from flows.tasks import RUNNER, Tasks, as_task
+from flows.workers import Observer
 from transforms.privacy import KeyFileError, PolicyError
 from warehouse.store import WarehouseError
 

@@ -19,8 +19,8 @@ from flows.stopping import ending_soon
 if TYPE_CHECKING:
     from flows.pipeline import Result
     from flows.replay import Replayed
-    from flows.run import Observer
     from flows.settings import Settings
+    from flows.workers import Observer
 
 API_URL = "PREFECT_API_URL"
 

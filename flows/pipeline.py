@@ -35,9 +35,10 @@ from flows.planning import (
 from flows.policy import privacy_of
 from flows.publishing import publish_home
 from flows.retention import keep_archive
-from flows.run import Clock, Observer, Run, Threads, Workers, plan_row
+from flows.run import Run, plan_row
 from flows.settings import Settings, UsageError
 from flows.sweep import Asked, lists_again, record_sweep, slices_again
+from flows.workers import Clock, Observer, Threads, Workers
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table

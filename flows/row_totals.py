@@ -16,6 +16,7 @@ from extractors.answer import Answer
 from extractors.errors import BadQuery, SentryError, Stopped, TooLarge, Unauthorized
 from extractors.plan import GROUPED_BY, Slice, counted_together, path_of, stamp
 from extractors.stream import Parameters, Request
+from flows.asking import asked, asks_nobody, by_choice, is_outside_retention
 from transforms.repair import Unreadable
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         try:
             answer = run.clients.of(slice_.organization_id).get(
                 path_of(slice_, request),
-                run.asked(slice_, parameters),
+                asked(run, slice_, parameters),
                 region=run.organizations[slice_.organization_id].region or None,
                 retries=run.retries,
             )
@@ -61,7 +62,7 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         return answer
 
     def count(parameters: Parameters) -> int:
-        if run.asks_nobody(slice_, parameters):
+        if asks_nobody(run, slice_, parameters):
             return 0
         if not progress.again:
             together = _together(run, slice_, request, parameters, ask)
@@ -74,13 +75,13 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         if progress.unproven:
             return
         try:
-            progress.expected = run.by_choice(slice_, request, count)
+            progress.expected = by_choice(run, slice_, request, count)
         except (Stopped, Unauthorized):
             raise
         except (SentryError, Unreadable) as error:
             progress.unproven = f"Not proven: Sentry does not tell how many there are. {error}"
             # of too long a window others may be told, of one that Sentry no longer keeps newer ones
-            if not isinstance(error, TooLarge) and not run.is_outside_retention(error):
+            if not isinstance(error, TooLarge) and not is_outside_retention(error):
                 run.totals.refused[scope] = progress.unproven
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -19,19 +19,19 @@ from extractors.errors import (
     BadQuery,
     Forbidden,
     Gone,
-    NotSentry,
-    RetriesSpent,
     SentryError,
     TooLarge,
     Unauthorized,
 )
-from extractors.plan import Organization, Slice, fill, page_size, path_of, split
-from extractors.stream import DiscoverQuery, Parameters, Request, Stream
+from extractors.plan import Organization, Slice, page_size, path_of, split
+from extractors.stream import DiscoverQuery, Request, Stream
+from flows.asking import ask_items, ask_pages, asked, is_outside_retention
 from flows.clients import Clients
 from flows.loading import Loader
 from flows.presence import FieldWatch
 from flows.row_totals import count_rows
 from flows.totals import Totals, ask_series
+from flows.workers import Clock, Observer, Workers
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
 from transforms.records import Unreadable
@@ -53,12 +53,6 @@ hold more: it is asked again in halves, once, and further only where that brough
 CUT_HELPS = 1.1
 """Where a piece lists so many times the share that the whole did, the server has a smaller cap."""
 
-MOST_THREADS = 512
-"""Never reached: each stream has its own bound."""
-
-MOST_FAILING = 3
-"""Items in a row that bring no answer: then it is not they, but the server."""
-
 OF_ONE_ORGANIZATION = ("sso", "2fa", "seat", "email")
 """Reasons for a 401 that an organization has, not the token: others that it sees go on."""
 
@@ -66,66 +60,7 @@ FRUITLESS_CUTS = 200
 """Windows of one listing that are cut in a row while no smaller one succeeds. 90 days are then pieces of
 less than a day; a server that calls each second too much would be asked millions of times."""
 
-OUTSIDE_RETENTION = "more recent date range"
-"""Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
-
-
-EVERY_PROJECT = ("project", "-1")
-"""Asks for all projects that the token may see (facts §4.0)."""
-
 SAMPLED = "Sentry answered from a part of its data; these figures are extrapolated."
-
-T = TypeVar("T")
-
-
-class Workers(Protocol):
-    """Where the work of a run is done."""
-
-    def start(self, slice_: Slice, work: Callable[[], list[Slice]]) -> Future[list[Slice]]:
-        """Lets a slice be worked on, beside others; the caller bounds how many."""
-
-    def step(self, title: str, work: Callable[[], T]) -> T:
-        """Does something else that takes its time, and waits for it."""
-
-    def close(self) -> None:
-        """No more slices will come."""
-
-
-class Threads:
-    """Threads of this process."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="slice")
-
-    def start(self, slice_: Slice, work: Callable[[], list[Slice]]) -> Future[list[Slice]]:
-        del slice_
-        return self._pool.submit(work)
-
-    def step(self, title: str, work: Callable[[], T]) -> T:
-        del title
-        return work()
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-class Observer(Protocol):
-    """Is told how a run goes; may be called from several threads."""
-
-    def planned(self, slices: Sequence[Slice]) -> None: ...
-    def progressed(self, slice_: Slice, requests: int, rows: int) -> None: ...
-    def finished(self, slice_: Slice, status: str, reason: str) -> None: ...
-
-
-class Clock:
-    """The server's time: windows must be in its hours, not in those of a clock that runs wrong here."""
-
-    def __init__(self, offset: timedelta = timedelta(0)) -> None:
-        self.offset = offset
-
-    def now(self) -> datetime:
-        """UTC without a zone."""
-        return datetime.now(UTC).replace(tzinfo=None) + self.offset
 
 
 @dataclass(slots=True)
@@ -188,8 +123,8 @@ class Run:
     only: dict[str, list[str]] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     totals: Totals = field(default_factory=Totals)
-    _alternative: dict[tuple[str, str], int] = field(default_factory=dict)
-    _choosing: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
+    alternative: dict[tuple[str, str], int] = field(default_factory=dict)
+    choosing: dict[tuple[str, str], threading.Lock] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
     _held: dict[str, int] = field(default_factory=dict)
     _cuts: Counter[tuple[str, ...]] = field(default_factory=Counter)
@@ -249,7 +184,7 @@ class Run:
             case TooLarge():
                 progress.reason = ""
                 self._cut(slice_, progress, "failed", str(error))
-            case BadQuery() if self.is_outside_retention(error):
+            case BadQuery() if is_outside_retention(error):
                 progress.reason = "outside of what Sentry keeps"
             case BadQuery():
                 progress.status = "failed"
@@ -310,28 +245,28 @@ class Run:
     def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
         request = self.request(slice_)
         if answers is not None:
-            asked: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
+            answered: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
         elif slice_.items is not None:
-            asked = self._ask_items(slice_, request, slice_.items, progress)
+            answered = ask_items(self, slice_, request, slice_.items, progress)
         elif request.totals is not None:
-            asked = ask_series(self, slice_, request, progress)
+            answered = ask_series(self, slice_, request, progress)
         elif request.shape == "discover":
             slice_ = replace(slice_, page_cursor="")  # of pages before, nobody knows what they added up to
             count_rows(self, slice_, request, progress)
-            asked = (("", answer) for answer in self.ask(slice_, request))
+            answered = (("", answer) for answer in ask_pages(self, slice_, request))
         else:
-            asked = (("", answer) for answer in self.ask(slice_, request))
+            answered = (("", answer) for answer in ask_pages(self, slice_, request))
         try:
-            self._gather(slice_, request, asked, progress)
+            self._gather(slice_, request, answered, progress)
         finally:
             self._held.pop(slice_.slice_id, None)
 
     def _gather(
-        self, slice_: Slice, request: Request, asked: Iterable[tuple[str, Answer]], progress: Progress
+        self, slice_: Slice, request: Request, answered: Iterable[tuple[str, Answer]], progress: Progress
     ) -> None:
         pages: list[Page] = []
         size = 0
-        for item, answer in asked:
+        for item, answer in answered:
             progress.requests += answer.requests
             progress.bytes += len(answer.body)
             first = not slice_.page_cursor and not progress.files
@@ -388,153 +323,6 @@ class Run:
             else:
                 progress.status, progress.reason = "capped", f"{reason}, also when asked in pieces."
 
-    def ask(self, slice_: Slice, request: Request) -> Iterator[Answer]:
-        """Answers to the request; a server that refuses its parameters is asked as older ones want it."""
-
-        def begin(parameters: Parameters) -> tuple[Answer | None, Iterator[Answer]]:
-            pages = self._pages(slice_, request, parameters)
-            return next(pages, None), pages
-
-        first, rest = self.by_choice(slice_, request, begin)
-        if first is not None:
-            yield first
-            yield from rest
-
-    def by_choice(self, slice_: Slice, request: Request, ask: Callable[[Parameters], T]) -> T:
-        """What `ask` gives for the request's parameters, or for the first of its alternatives that the server
-        does not refuse."""
-        key = (slice_.stream, slice_.request)
-        if not request.alternatives or key in self._alternative:
-            return self._first_taken(slice_, request, ask)
-        # the others wait until one has learnt which way it is, instead of being refused as well
-        with self._choosing.setdefault(key, threading.Lock()):
-            return self._first_taken(slice_, request, ask)
-
-    def _first_taken(self, slice_: Slice, request: Request, ask: Callable[[Parameters], T]) -> T:
-        key = (slice_.stream, slice_.request)
-        choices: tuple[Parameters, ...] = (request.parameters, *request.alternatives)
-        number = self._alternative.get(key, 0)
-        while True:
-            try:
-                answer = ask(choices[number])
-            except BadQuery as error:
-                if number + 1 == len(choices) or self.is_outside_retention(error):
-                    raise
-                logger.info("%s: refused (%s), asked the older way", slice_.title, error)
-                number += 1
-            else:
-                self._alternative[key] = number
-                return answer
-
-    def is_outside_retention(self, error: Exception) -> bool:
-        """Whether the server refuses a window because it lies wholly before what it keeps."""
-        return isinstance(error, BadQuery) and OUTSIDE_RETENTION in str(error)
-
-    def _ask_items(
-        self, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
-    ) -> Iterator[tuple[str, Answer]]:
-        """(id, answer) for each id asked by itself, as lists of one record, or as the pages of its list; an
-        empty list with status 404 where there is no such thing. The cursor is the number of the next item,
-        or of this one while it has more pages. One that brings no answer is left out, and makes the slice
-        partial.
-
-        Raises the error of the last of several that fail in a row, and Gone when even something that was
-        listed just now is not found: then the server does not answer such requests, and a 404 says nothing.
-        """
-        trusted = not request.control
-        failing = 0
-        for number in range(int(slice_.page_cursor or 0), len(items)):
-            item = items[number]
-            cursor = str(number + 1) if number + 1 < len(items) else None
-            try:
-                for answer in self._about(slice_, request, item):
-                    yield item, replace(answer, cursor=str(number) if answer.cursor else cursor)
-            except Gone as error:
-                if not trusted:
-                    self._check_control(slice_, request)
-                    trusted = True
-                yield (
-                    item,
-                    Answer(
-                        status=404,
-                        body=b"[]",
-                        cursor=cursor,
-                        date=self.client_date(),
-                        requests=error.requests,
-                    ),
-                )
-            except (RetriesSpent, TooLarge, BadQuery, NotSentry) as error:
-                failing += 1
-                if failing >= MOST_FAILING or len(items) == 1:
-                    raise
-                progress.requests += error.requests
-                progress.status, progress.reason = "partial", f"At least one item brought no answer: {error}"
-                continue
-            failing = 0
-
-    def _about(self, slice_: Slice, request: Request, item: str) -> Iterator[Answer]:
-        """What the server tells of an item: one answer as a list, or the pages of a list."""
-        if request.paging is None:
-            answer = self._ask_item(slice_, request, item)
-            yield replace(answer, body=b"[" + answer.body + b"]", cursor=None)
-            return
-        yield from self.clients.of(slice_.organization_id).pages(
-            path_of(slice_, request).replace("{item}", item),
-            fill(request.parameters, slice_),
-            paging=request.paging,
-            page_size=request.page_size,
-            region=self.organizations[slice_.organization_id].region or None,
-            retries=self.retries,
-        )
-
-    def _ask_item(self, slice_: Slice, request: Request, item: str) -> Answer:
-        return self.clients.of(slice_.organization_id).get(
-            path_of(slice_, request).replace("{item}", item),
-            fill(request.parameters, slice_),
-            region=self.organizations[slice_.organization_id].region or None,
-            retries=self.retries,
-        )
-
-    def _check_control(self, slice_: Slice, request: Request) -> None:
-        listed = self.store.rows(
-            f"select {request.control.removesuffix('s')}_id from {request.control} where organization_id = ? "
-            "and project_id = ? and _run_id = ? limit 1",
-            [slice_.organization_id, slice_.project_id, self.run_id],
-        )
-        if listed:
-            self._ask_item(slice_, request, listed[0][0])
-
-    def client_date(self) -> datetime:
-        """The server's time, aware."""
-        return self.clock.now().replace(tzinfo=UTC)
-
-    def asked(self, slice_: Slice, parameters: Parameters) -> list[tuple[str, str]]:
-        """Parameters as they are sent: the chosen projects stand where all would be asked for."""
-        filled = fill(parameters, slice_)
-        if self.only is None or EVERY_PROJECT not in filled:
-            return filled
-        chosen = [("project", project_id) for project_id in self.only.get(slice_.organization_id, ())]
-        at = filled.index(EVERY_PROJECT)
-        return [*filled[:at], *chosen, *filled[at + 1 :]]
-
-    def asks_nobody(self, slice_: Slice, parameters: Parameters) -> bool:
-        """Whether no project is left to ask for: without one, Sentry would choose some itself."""
-        none = self.only is not None and not self.only.get(slice_.organization_id)
-        return none and EVERY_PROJECT in parameters
-
-    def _pages(self, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
-        if self.asks_nobody(slice_, parameters):
-            return iter(())
-        return self.clients.of(slice_.organization_id).pages(
-            path_of(slice_, request),
-            self.asked(slice_, parameters),
-            paging=request.paging,
-            page_size=page_size(slice_, request),
-            cursor=slice_.page_cursor,
-            region=self.organizations[slice_.organization_id].region or None,
-            retries=self.retries,
-        )
-
     def _page(self, slice_: Slice, request: Request, answer: Answer, *, item: str, first: bool) -> Page:
         personal = (*self.streams[slice_.stream].personal, *request.personal)
         envelope = "data" if request.shape == "discover" else ""
@@ -549,7 +337,7 @@ class Run:
             window_end=slice_.window_end,
             interval_seconds=slice_.interval_seconds,
             path=path_of(slice_, request).replace("{item}", item),
-            parameters=msgspec.json.encode(self.asked(slice_, request.parameters)).decode(),
+            parameters=msgspec.json.encode(asked(self, slice_, request.parameters)).decode(),
             item=item,
             status=answer.status,
             fetched_at=answer.date.astimezone(UTC).replace(tzinfo=None),

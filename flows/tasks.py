@@ -20,7 +20,7 @@ from extractors.errors import SentryError
 from extractors.plan import Slice
 from flows.artifacts import Artifacts, Outcome
 from flows.progress import WHOLE
-from flows.run import MOST_THREADS
+from flows.workers import MOST_THREADS
 from warehouse.store import WarehouseError
 
 T = TypeVar("T")

@@ -16,6 +16,7 @@ from extractors.answer import Answer
 from extractors.errors import BadQuery, Forbidden, Gone
 from extractors.plan import Slice, fill, intervals, page_size, path_of, split
 from extractors.stream import Parameters, Request
+from flows.asking import ask_pages
 from transforms.series import decode_answer, sum_of_series
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) ->
     if request.apart and slice_.page_cursor:
         yield from ask_apart()
         return
-    answers: Iterable[Answer] = run.ask(slice_, request)
+    answers: Iterable[Answer] = ask_pages(run, slice_, request)
     if request.apart or not total.listed:
         answers = list(answers)
         field_of_sum = next(value for name, value in request.totals or () if name == "field")

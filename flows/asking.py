@@ -1,0 +1,190 @@
+"""Asks for what a slice stands for: page by page, or one by one; older servers in the way they understand."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from extractors.answer import Answer
+from extractors.errors import BadQuery, Gone, NotSentry, RetriesSpent, TooLarge
+from extractors.plan import Slice, fill, page_size, path_of
+from extractors.stream import Parameters, Request
+
+if TYPE_CHECKING:
+    from flows.run import Progress, Run
+
+logger = logging.getLogger(__name__)
+
+MOST_FAILING = 3
+"""Items in a row that bring no answer: then it is not they, but the server."""
+
+OUTSIDE_RETENTION = "more recent date range"
+"""Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
+
+EVERY_PROJECT = ("project", "-1")
+"""Asks for all projects that the token may see (facts §4.0)."""
+
+T = TypeVar("T")
+
+
+def ask_pages(run: Run, slice_: Slice, request: Request) -> Iterator[Answer]:
+    """Answers to the request; a server that refuses its parameters is asked as older ones want it."""
+
+    def begin(parameters: Parameters) -> tuple[Answer | None, Iterator[Answer]]:
+        pages = _pages(run, slice_, request, parameters)
+        return next(pages, None), pages
+
+    first, rest = by_choice(run, slice_, request, begin)
+    if first is not None:
+        yield first
+        yield from rest
+
+
+def by_choice(run: Run, slice_: Slice, request: Request, ask: Callable[[Parameters], T]) -> T:
+    """What `ask` gives for the request's parameters, or for the first of its alternatives that the server
+    does not refuse."""
+    key = (slice_.stream, slice_.request)
+    if not request.alternatives or key in run.alternative:
+        return _first_taken(run, slice_, request, ask)
+    # the others wait until one has learnt which way it is, instead of being refused as well
+    with run.choosing.setdefault(key, threading.Lock()):
+        return _first_taken(run, slice_, request, ask)
+
+
+def _first_taken(run: Run, slice_: Slice, request: Request, ask: Callable[[Parameters], T]) -> T:
+    key = (slice_.stream, slice_.request)
+    choices: tuple[Parameters, ...] = (request.parameters, *request.alternatives)
+    number = run.alternative.get(key, 0)
+    while True:
+        try:
+            answer = ask(choices[number])
+        except BadQuery as error:
+            if number + 1 == len(choices) or is_outside_retention(error):
+                raise
+            logger.info("%s: refused (%s), asked the older way", slice_.title, error)
+            number += 1
+        else:
+            run.alternative[key] = number
+            return answer
+
+
+def is_outside_retention(error: Exception) -> bool:
+    """Whether the server refuses a window because it lies wholly before what it keeps."""
+    return isinstance(error, BadQuery) and OUTSIDE_RETENTION in str(error)
+
+
+def ask_items(
+    run: Run, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
+) -> Iterator[tuple[str, Answer]]:
+    """(id, answer) for each id asked by itself, as lists of one record, or as the pages of its list; an
+    empty list with status 404 where there is no such thing. The cursor is the number of the next item,
+    or of this one while it has more pages. One that brings no answer is left out, and makes the slice
+    partial.
+
+    Raises the error of the last of several that fail in a row, and Gone when even something that was
+    listed just now is not found: then the server does not answer such requests, and a 404 says nothing.
+    """
+    trusted = not request.control
+    failing = 0
+    for number in range(int(slice_.page_cursor or 0), len(items)):
+        item = items[number]
+        cursor = str(number + 1) if number + 1 < len(items) else None
+        try:
+            for answer in _about(run, slice_, request, item):
+                yield item, replace(answer, cursor=str(number) if answer.cursor else cursor)
+        except Gone as error:
+            if not trusted:
+                _check_control(run, slice_, request)
+                trusted = True
+            yield (
+                item,
+                Answer(
+                    status=404,
+                    body=b"[]",
+                    cursor=cursor,
+                    date=_server_date(run),
+                    requests=error.requests,
+                ),
+            )
+        except (RetriesSpent, TooLarge, BadQuery, NotSentry) as error:
+            failing += 1
+            if failing >= MOST_FAILING or len(items) == 1:
+                raise
+            progress.requests += error.requests
+            progress.status, progress.reason = "partial", f"At least one item brought no answer: {error}"
+            continue
+        failing = 0
+
+
+def _about(run: Run, slice_: Slice, request: Request, item: str) -> Iterator[Answer]:
+    """What the server tells of an item: one answer as a list, or the pages of a list."""
+    if request.paging is None:
+        answer = _ask_item(run, slice_, request, item)
+        yield replace(answer, body=b"[" + answer.body + b"]", cursor=None)
+        return
+    yield from run.clients.of(slice_.organization_id).pages(
+        path_of(slice_, request).replace("{item}", item),
+        fill(request.parameters, slice_),
+        paging=request.paging,
+        page_size=request.page_size,
+        region=run.organizations[slice_.organization_id].region or None,
+        retries=run.retries,
+    )
+
+
+def _ask_item(run: Run, slice_: Slice, request: Request, item: str) -> Answer:
+    return run.clients.of(slice_.organization_id).get(
+        path_of(slice_, request).replace("{item}", item),
+        fill(request.parameters, slice_),
+        region=run.organizations[slice_.organization_id].region or None,
+        retries=run.retries,
+    )
+
+
+def _check_control(run: Run, slice_: Slice, request: Request) -> None:
+    listed = run.store.rows(
+        f"select {request.control.removesuffix('s')}_id from {request.control} where organization_id = ? "
+        "and project_id = ? and _run_id = ? limit 1",
+        [slice_.organization_id, slice_.project_id, run.run_id],
+    )
+    if listed:
+        _ask_item(run, slice_, request, listed[0][0])
+
+
+def _server_date(run: Run) -> datetime:
+    """The server's time, aware."""
+    return run.clock.now().replace(tzinfo=UTC)
+
+
+def asked(run: Run, slice_: Slice, parameters: Parameters) -> list[tuple[str, str]]:
+    """Parameters as they are sent: the chosen projects stand where all would be asked for."""
+    filled = fill(parameters, slice_)
+    if run.only is None or EVERY_PROJECT not in filled:
+        return filled
+    chosen = [("project", project_id) for project_id in run.only.get(slice_.organization_id, ())]
+    at = filled.index(EVERY_PROJECT)
+    return [*filled[:at], *chosen, *filled[at + 1 :]]
+
+
+def asks_nobody(run: Run, slice_: Slice, parameters: Parameters) -> bool:
+    """Whether no project is left to ask for: without one, Sentry would choose some itself."""
+    none = run.only is not None and not run.only.get(slice_.organization_id)
+    return none and EVERY_PROJECT in parameters
+
+
+def _pages(run: Run, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
+    if asks_nobody(run, slice_, parameters):
+        return iter(())
+    return run.clients.of(slice_.organization_id).pages(
+        path_of(slice_, request),
+        asked(run, slice_, parameters),
+        paging=request.paging,
+        page_size=page_size(slice_, request),
+        cursor=slice_.page_cursor,
+        region=run.organizations[slice_.organization_id].region or None,
+        retries=run.retries,
+    )
