@@ -38,7 +38,7 @@ from flows.retention import keep_archive
 from flows.run import Run, plan_row
 from flows.settings import Settings, UsageError
 from flows.sweep import Asked, lists_again, record_sweep, slices_again
-from flows.workers import Clock, Observer, Threads, Workers
+from flows.workers import Clock, Observer, Threads, Workers, share_memory
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table
@@ -114,6 +114,7 @@ def _export(
     workers: Workers,
 ) -> Result:
     began = datetime.now(UTC)
+    share_memory()
     remove_rebuilt(settings.home_path)
     store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
     try:
@@ -242,6 +243,7 @@ def _play(
     if command == "export":  # what a backfill reads may be older than a field
         with run.store.transaction():
             run.fields.conclude(run.store, run.run_id, run.clock.now())
+    run.store.checkpoint()  # the checks have the memory that its rows took
     _finish(run, settings, result)
     _keep_archive(run, settings, result)
 

@@ -27,7 +27,7 @@ BEGINS_AFTER = "archive begins after"
 FEW = 2
 """So many small files of a request are joined: each costs replay and file system some milliseconds."""
 SMALL_BYTES = 4_000_000
-JOINED_BYTES = 16_000_000
+JOINED_BYTES = 8_000_000
 """Of page bodies: files below the first are joined, up to the second."""
 
 Row = dict[str, Any]

@@ -146,11 +146,17 @@ class Store:
         """Writes the log into the file and lets it go. Raises WarehouseError when the disk does not take it:
         then the log stays, and the next to open the file takes it from there.
         """
-        with self.lock, self._explained():
+        with self.lock:
             try:
-                self.connection.execute("checkpoint")
+                self.checkpoint()
             finally:
                 self.connection.close()
+
+    def checkpoint(self) -> None:
+        """Writes the log into the file, and gives back the memory that its rows took. Raises WarehouseError
+        when the disk does not take it."""
+        with self.lock, self._explained():
+            self.connection.execute("checkpoint")
 
     def __enter__(self) -> Store:
         return self
