@@ -51,7 +51,7 @@ SETTING_MEANINGS = {
     "with `--full-audit`.",
     "details": "Most items that one run asks for one by one, for each such request.",
     "timeout": "Seconds of silence after which a request is given up.",
-    "memory": "Most memory that DuckDB may use while it loads.",
+    "memory": "Most memory that DuckDB may use while it loads and publishes.",
     "privacy": "What happens to personal data of the users of your applications.",
     "privacy_members": "What happens to personal data of the people who work with Sentry.",
     "privacy_requests": "What happens to query strings and bodies of requests; not set = as `privacy`.",

@@ -127,7 +127,13 @@ class _Work:
         before = self._generations()
         # a file that began as a copy of the old one still has its deleted rows in free blocks
         copied = self.begins_after is not None
-        link = publish(self.home, keep=1, group_readable=kept.group_readable, compact=copied)
+        link = publish(
+            self.home,
+            keep=1,
+            group_readable=kept.group_readable,
+            compact=copied,
+            memory_limit=self.settings.memory,
+        )
         self.report.published = str(link)
         for left in self._generations() & before:
             shutil.rmtree(

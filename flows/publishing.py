@@ -17,4 +17,5 @@ def publish_home(settings: Settings, *, compact: bool = False) -> Path:
         group_readable=chosen.group_readable,
         compact=compact,
         compact_days=chosen.compact_days,
+        memory_limit=settings.memory,
     )

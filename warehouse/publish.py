@@ -30,7 +30,9 @@ from warehouse.schema import literal, quote
 from warehouse.store import (
     CATALOG,
     DISK_IS_FULL,
+    MEMORY,
     STORAGE_VERSION,
+    THREADS,
     WarehouseDamaged,
     WarehouseError,
     attach_warehouse,
@@ -56,13 +58,15 @@ def publish(
     group_readable: bool = False,
     compact: bool = False,
     compact_days: int = 0,
+    memory_limit: str = MEMORY,
 ) -> Path:
     """Copies `warehouse.duckdb` into a new generation, builds marts and Parquet twins there, checks it, and
     shows it under `published`. Returns the path of `published`.
 
     Readers of the old generation are not disturbed; the newest `keep` stay. While it is copied nobody may
     write into the warehouse; who publishes second waits. `compact`, or `compact_days` since the last time
-    (0 = never), has the warehouse written anew first, which gives back the space of replaced rows.
+    (0 = never), has the warehouse written anew first, which gives back the space of replaced rows. What does
+    not fit into `memory_limit` goes to the disk meanwhile.
 
     Raises WarehouseError when there is nothing to publish or no room for it, WarehouseBusy while an export
     runs, WarehouseDamaged when the copy does not check out. `published` stays as it was, then.
@@ -81,14 +85,14 @@ def publish(
         compacted_at = _compacted_at(home / LINK)
         if compact or (compact_days and _now() - compacted_at >= timedelta(days=compact_days)):
             with _said_for_people(source):
-                rewrite(source)
+                rewrite(source, memory_limit)
             compacted_at = _now()
         partial = begin_generation(home)
         try:
             with _said_for_people(source):
-                rows = _copy(source, partial / DATABASE)
-                _build(partial)
-                manifest = _check(partial, rows) | {"compacted_at": compacted_at}
+                rows = _copy(source, partial / DATABASE, memory_limit)
+                _build(partial, memory_limit)
+                manifest = _check(partial, rows, memory_limit) | {"compacted_at": compacted_at}
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=2, default=_plain) + "\n")
             for path in (partial, *partial.rglob("*")):
                 path.chmod(folder_mode if path.is_dir() else file_mode)
@@ -135,12 +139,14 @@ def _said_for_people(source: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _connect(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connect(temporary: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose times are UTC, and which has its own folder for what does not fit into memory."""
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
+        connection.execute(f"set memory_limit = {literal(memory_limit)}")
+        connection.execute(f"set threads = {THREADS}")
         connection.execute(f"set temp_directory = {literal(str(temporary))}")
         yield connection
     finally:
@@ -148,11 +154,11 @@ def _connect(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _copy(source: Path, target: Path) -> dict[str, int]:
+def _copy(source: Path, target: Path, memory_limit: str) -> dict[str, int]:
     """Copies the warehouse while nobody can write into it; rows of each of its tables."""
     log = source.with_name(source.name + ".wal")
     # opened first and closed last: the system drops a process's locks on a file that it closes once
-    with source.open("rb") as reader, _connect(target.with_name("tmp")) as connection:
+    with source.open("rb") as reader, _connect(target.with_name("tmp"), memory_limit) as connection:
         while True:
             if log.exists():  # a killed writer's; it belongs into the file before that is copied
                 attach_warehouse(connection, source, CATALOG)
@@ -182,7 +188,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, int]
     }
 
 
-def rewrite(source: Path) -> None:
+def rewrite(source: Path, memory_limit: str = MEMORY) -> None:
     """Writes the warehouse anew, without the space that replaced rows left, and puts it in its place.
 
     Takes about 30 s per GB, and as much room on the disk. Raises WarehouseBusy while an export runs,
@@ -192,7 +198,7 @@ def rewrite(source: Path) -> None:
     for left in (fresh, fresh.with_name(fresh.name + ".wal")):
         left.unlink(missing_ok=True)
     try:
-        with _connect(source.with_name("tmp")) as connection:
+        with _connect(source.with_name("tmp"), memory_limit) as connection:
             attach_warehouse(connection, source, "old")
             connection.execute("checkpoint old")  # no log may stay behind for the new file
             connection.execute(
@@ -214,9 +220,9 @@ def rewrite(source: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _build(folder: Path) -> None:
+def _build(folder: Path, memory_limit: str) -> None:
     """Makes the marts in the copy."""
-    with _connect(folder / "tmp") as connection:
+    with _connect(folder / "tmp", memory_limit) as connection:
         connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         connection.execute("begin")
@@ -232,12 +238,12 @@ def _build(folder: Path) -> None:
         connection.execute("checkpoint")
 
 
-def _check(folder: Path, source_rows: Mapping[str, int]) -> dict[str, Any]:
+def _check(folder: Path, source_rows: Mapping[str, int], memory_limit: str) -> dict[str, Any]:
     """Opens the copy as a reader does, reads every table and mart, writes the Parquet twins and says what
     there is: the manifest. Raises WarehouseDamaged when rows lack or a key stands twice.
     """
     (folder / "parquet").mkdir()
-    with _connect(folder / "tmp") as connection:
+    with _connect(folder / "tmp", memory_limit) as connection:
         connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG} (read_only)")
         connection.execute(f"use {CATALOG}")
         relations = connection.execute(

@@ -47,7 +47,10 @@ DISK_IS_FULL = re.compile(r"No space left|File too large|Disk quota|wrote=", re.
 FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB", re.IGNORECASE)
 
 THREADS = 2
-"""Of DuckDB while it loads: one batch is loaded at a time, and each thread that sorts takes 30 MB."""
+"""Of DuckDB while it loads or publishes: one batch is loaded at a time, a thread that sorts takes 30 MB."""
+
+MEMORY = "150MB"
+"""What DuckDB may use then, unless the settings say otherwise: a run shall need less than 400 MB."""
 
 LOCK_SECONDS = 2.0
 """How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
@@ -90,7 +93,7 @@ class _Stream:
 class Store:
     """The writer's connection. One thread at a time: `transaction` holds a lock."""
 
-    def __init__(self, path: Path, *, memory_limit: str = "1GB") -> None:
+    def __init__(self, path: Path, *, memory_limit: str = MEMORY) -> None:
         """Opens or makes the file with its bookkeeping tables. From then on, what this process makes on the
         disk is for its owner alone.
 

@@ -213,7 +213,7 @@ def test_the_weekly_rewrite_waits_for_its_day(home: Path, monkeypatch: pytest.Mo
     from warehouse import publish as module
 
     done: list[Path] = []
-    monkeypatch.setattr(module, "rewrite", done.append)
+    monkeypatch.setattr(module, "rewrite", lambda source, memory_limit: done.append(source))
     publish(home, compact_days=7)
     assert done == []
     file = home / "published" / "manifest.json"
