@@ -19,7 +19,7 @@ from bench.pages import full_pages, full_request
 from extractors.archive import Archive, Page
 from extractors.stream import Stream
 from extractors.streams.events import STREAM
-from flows.loading import Loader
+from flows.loading import Loader, known_fields
 from flows.replay import replay
 from flows.run import FLUSH_BYTES
 from flows.settings import Settings, load_settings
@@ -34,7 +34,7 @@ def run(events: int, privacy: Literal["hash", "drop", "keep"], home: Path) -> di
     request, stream = full_request(), STREAM
     streams: dict[str, Stream] = {stream.name: stream}
     treat = Privacy(Policy(users=privacy, requests=privacy), b"k" * 32)
-    personal = (*stream.personal, *request.personal)
+    personal, known = (*stream.personal, *request.personal), known_fields(request)
     archive = Archive(home / "raw")
     spent = dict.fromkeys(("generate", "privacy", "archive", "normalise", "load"), 0.0)
     size = rows = 0
@@ -68,7 +68,7 @@ def run(events: int, privacy: Literal["hash", "drop", "keep"], home: Path) -> di
         for body in full_pages(events):
             spent["generate"] += time.perf_counter() - begun
             begun = time.perf_counter()
-            treated = treat.redact(stream.name, body, personal)
+            treated = treat.redact(stream.name, body, personal, known=known)
             spent["privacy"] += time.perf_counter() - begun
             pages.append(_page(treated, number, first=not number and not pages))
             size += len(body)

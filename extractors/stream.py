@@ -54,7 +54,7 @@ class Request:
     worklist      name of a file in warehouse/worklists: ids for {item} in the path, one request each, or the
                   pages of one list each
     after         streams whose listings the worklist waits for; what comes of others' is asked for at the
-                  end. None = at the end only
+                  end. () = at the end only
     control       worklist items that answer 404 are deleted, ones that answer with another id are merged:
                   this names the table whose rows are marked so; "" = a 404 says nothing
     detail        value of the setting `<stream>.detail` under which it is asked; "" = always

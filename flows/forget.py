@@ -10,8 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from extractors.archive import Archive, Page
-from extractors.stream import all_streams
-from flows.forget_rows import blank_rows
+from extractors.stream import Request, Stream, all_streams
+from flows.forget_rows import blank_rows, events_of
+from flows.loading import known_fields
+from flows.planning import discover_queries
 from flows.policy import policy_of
 from flows.replay import Hooks, registered_files, replay, request_of
 from flows.settings import Settings, UsageError
@@ -105,6 +107,11 @@ class _Work:
         self.report = Forgotten(telling=person.telling)
         self.registered: list[str] = []
         self.begins_after: datetime | None = None
+        self.events: set[str] = set()
+
+    def _streams(self) -> list[tuple[Stream, Sequence[Request]]]:
+        queries = discover_queries(self.settings)
+        return [(s, s.configure(queries) if s.configure else s.requests) for s in all_streams()]
 
     def run(self, *, dry_run: bool) -> Forgotten:
         registered, self.begins_after = registered_files(self.home / "warehouse.duckdb")
@@ -116,13 +123,19 @@ class _Work:
         self.report.not_ours = sorted(self._strangers())
         if dry_run:
             return self.report
-        if not held and not self.report.finished_earlier and not self._left(self.home / "warehouse.duckdb"):
+        # by what may stand anywhere, rows whose pages are gone can not be found without looking at each
+        unseen = self.begins_after is not None and not self.person.telling
+        if not (held or unseen or self.report.finished_earlier or self._left(self.home / "warehouse.duckdb")):
             return self.report
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
         for file in held:
             pages, _ = self._without(self.archive.read(file))
             self.archive.rewrite(file, pages)
+        if self.begins_after is not None:
+            with Store(self.home / "warehouse.duckdb", memory_limit=self.settings.memory) as store:
+                self.events = events_of(store, self.forgetting, self._streams())
         self._rebuild()
+        self.report.beside = list(self.forgetting.beside)
         kept = self.settings.publish
         before = self._generations()
         # a file that began as a copy of the old one still has its deleted rows in free blocks
@@ -180,7 +193,8 @@ class _Work:
             personal = (*asked_by[0].personal, *asked_by[1].personal) if asked_by else ()
             rows = asked_by is not None and asked_by[1].shape == "discover"
             try:
-                body, count = self.forgetting.page(page.stream, page.body, personal, rows=rows)
+                known = known_fields(asked_by[1]) if asked_by else frozenset()
+                body, count = self.forgetting.page(page.stream, page.body, personal, known=known, rows=rows)
             except Unreadable:
                 struck = self.person.strike(page.body.decode("utf-8", "surrogateescape"))
                 body, count = struck.encode("utf-8", "surrogateescape"), 1
@@ -212,7 +226,7 @@ class _Work:
     def _finish(self, store: Store, old: Path) -> None:
         """Sees that nothing is left and counts what changed, before the new file takes over."""
         if self.begins_after is not None:  # rows whose archived pages were let go are not made anew
-            blank_rows(store, self.forgetting, all_streams())
+            blank_rows(store, self.forgetting, self._streams(), self.events)
         left = self._left_in(store)
         if left:
             raise WarehouseError(

@@ -5,26 +5,30 @@ Each row is treated as a record that has what the row has, and what comes of it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from extractors.stream import Stream
+from extractors.stream import Request, Stream
+from flows.loading import known_fields
 from transforms.privacy import Forgetting
 from transforms.shape import at_in, list_steps, places, steps
 from warehouse.bookkeeping import BOOKKEEPING
-from warehouse.schema import ELEMENT, KEY, Column, Each, Parent, Tag, Type, history_table, literal, quote
+from warehouse.schema import ELEMENT, KEY, POSITION, Column, Each, Parent, Tag, history_table, literal, quote
 from warehouse.schema import Table as DeclaredTable
 from warehouse.store import Store
 
+Streams = Sequence[tuple[Stream, Sequence[Request]]]
 Steps = tuple[tuple[str, str, str], ...]
 """As in `transforms.shape`: (key, kind, tag) of each segment of a path."""
 
-TEXTS = (Type.VARCHAR, Type.JSON)
-EVENT = "event_id"
+ROWS_AT_ONCE = 1_000
+
+read_object = msgspec.json.Decoder(dict[str, Raw]).decode
+read_list = msgspec.json.Decoder(list[Raw]).decode
 
 
 @dataclass(slots=True)
@@ -33,126 +37,146 @@ class _Rows:
 
     table: str
     columns: list[str]
+    json: frozenset[str]
+    key: frozenset[str]
     stream: str = ""
     personal: Sequence[tuple[str, str]] = ()
+    known: frozenset[str] = frozenset()
     at: dict[str, Steps] = field(default_factory=dict)
-    json: frozenset[str] = frozenset()
-    key: frozenset[str] = frozenset()
     named_by: str = ""
-    has_event: bool = False
+    of_events: bool = False
+    discover: bool = False
 
 
-def blank_rows(store: Store, forgetting: Forgetting, streams: Iterable[Stream]) -> None:
+@dataclass(slots=True)
+class _Row:
+    number: int
+    event: str
+    texts: dict[str, str | None]
+
+
+def events_of(store: Store, forgetting: Forgetting, streams: Streams) -> set[str]:
+    """Ids of the stored events whose user is the person."""
+    return {
+        row.event
+        for rows in _tables(store, streams)
+        if rows.of_events
+        for row in _read(store, forgetting, rows, set())
+        if forgetting.is_theirs(_record(rows, row), rows.personal)
+    }
+
+
+def blank_rows(store: Store, forgetting: Forgetting, streams: Streams, events: set[str]) -> None:
     """Blanks the person in all rows of the tables. A row whose user is the person loses what is personal in
-    it, as do all rows about the same event; in any other what names them becomes null or says `[forgotten]`,
-    and in a key a made-up value."""
-    tables = list(_tables(store, streams))
-    events: set[str] = set()
-    for rows in tables:
-        if rows.has_event:
-            events.update(_events_of(store, forgetting, rows))
+    it, as do all rows about the same event, and about `events`; in any other what names them becomes null or
+    says `[forgotten]`, and in a key a made-up value."""
+    theirs = events | events_of(store, forgetting, streams)
     with store.transaction():
-        store.connection.execute("create or replace temp table forgotten_events (event_id varchar)")
-        if events:
-            store.connection.execute("insert into forgotten_events select unnest(?)", [sorted(events)])
-        for rows in tables:
-            _blank(store, forgetting, rows)
-        store.connection.execute("drop table forgotten_events")
+        for rows in _tables(store, streams):
+            _blank(store, forgetting, rows, theirs if rows.of_events else set())
 
 
-def _events_of(store: Store, forgetting: Forgetting, rows: _Rows) -> Iterator[str]:
-    """Ids of events whose user is the person."""
-    for _, event, values in _read(store, forgetting, rows, beside=False):
-        if forgetting.is_theirs(_record(rows, values), rows.personal):
-            yield event
-
-
-def _blank(store: Store, forgetting: Forgetting, rows: _Rows) -> None:
-    theirs = (
-        {event for (event,) in store.rows("select event_id from forgotten_events")} if rows.has_event else ()
-    )
-    for rowid, event, values in _read(store, forgetting, rows, beside=rows.has_event):
+def _blank(store: Store, forgetting: Forgetting, rows: _Rows, theirs: set[str]) -> None:
+    for row in _read(store, forgetting, rows, theirs):
+        record = _record(rows, row)
+        treated = forgetting.record(
+            rows.stream,
+            record,
+            rows.personal,
+            rows.known,
+            rows=rows.discover,
+            theirs=row.event in theirs,
+        )
         made: dict[str, str | None] = {}
-        record = _record(rows, values)
-        treated = forgetting.record(rows.stream, record, rows.personal, theirs=event in theirs)
-        for name, value in values.items():
-            if value is None:
+        for name, text in row.texts.items():
+            if text is None:
                 continue
             if name in rows.at:
-                left = _value_of(rows, treated, name, values)
-                if left == _value_of(rows, record, name, values):
-                    continue
+                left = _value_of(rows, row, treated, name)
+                changed = left != _value_of(rows, row, record, name)
             else:
-                left = forgetting.value(value, name, json=name in rows.json)
-                if left == value:
-                    continue
-            made[name] = forgetting.stand_in(value) if left is None and name in rows.key else left
+                left = forgetting.value(text, name, json=name in rows.json)
+                changed = left != text
+            if changed:
+                made[name] = forgetting.stand_in(text) if left is None and name in rows.key else left
         if made:
             store.connection.execute(
                 f"update {rows.table} set {', '.join(f'{quote(n)} = ?' for n in made)} where rowid = ?",
-                [*made.values(), rowid],
+                [*made.values(), row.number],
             )
 
 
-def _read(
-    store: Store, forgetting: Forgetting, rows: _Rows, *, beside: bool
-) -> list[tuple[int, str, dict[str, str | None]]]:
-    """Rows that may hold the person, with `beside` also the others of their events: number, event, texts."""
+def _read(store: Store, forgetting: Forgetting, rows: _Rows, events: set[str]) -> Iterator[_Row]:
+    """Rows that may hold the person, and those about the events."""
     person = forgetting.person
     held = [
         f"contains(lower({quote(column)}), lower({literal(form)}))"
         for column in rows.columns
         for form in (*person.hashes, *person.spellings)
     ]
-    if beside:
-        held.append(f"{EVENT} in (select event_id from forgotten_events)")
+    if events:
+        held.append("event_id in (select unnest($events))")
     texts = ", ".join(f"{quote(c)}::varchar" for c in rows.columns)
-    event = EVENT if rows.has_event else "''"
-    found = store.rows(f"select rowid, {event}, {texts} from {rows.table} where {' or '.join(held)}")
-    return [(rowid, event, dict(zip(rows.columns, values, strict=True))) for rowid, event, *values in found]
+    event = "event_id" if rows.of_events else "''"
+    sql = (
+        f"select rowid, {event}, {texts} from {rows.table} where rowid > $last and ({' or '.join(held)}) "
+        f"order by rowid limit {ROWS_AT_ONCE}"
+    )
+    last = -1
+    with store.lock:
+        while found := store.connection.execute(
+            sql, {"last": last} | ({"events": sorted(events)} if events else {})
+        ).fetchall():
+            for number, about, *values in found:
+                yield _Row(number, about, dict(zip(rows.columns, values, strict=True)))
+            last = found[-1][0]
 
 
-def _tables(store: Store, streams: Iterable[Stream]) -> Iterator[_Rows]:
-    """All tables that are there: those of streams, and bookkeeping, of which no record is known."""
-    declared: dict[str, tuple[Stream, Sequence[tuple[str, str]], DeclaredTable]] = {}
-    for stream in streams:
-        for request in stream.requests:
+def _tables(store: Store, streams: Streams) -> Iterator[_Rows]:
+    """All tables that are there; of bookkeeping, and of queries that are no longer configured, no record is
+    known."""
+    declared: dict[str, tuple[Stream, Request, DeclaredTable]] = {}
+    for stream, requests in streams:
+        for request in requests:
             for table in request.tables:
-                one = (stream, (*stream.personal, *request.personal), table)
-                declared.setdefault(table.name, one)
+                declared.setdefault(table.name, (stream, request, table))
                 if table.history:
-                    declared.setdefault(table.history, (*one[:2], history_table(table)))
+                    declared.setdefault(table.history, (stream, request, history_table(table)))
     keys = {table.name: frozenset(table.key) for table in BOOKKEEPING}
     for schema, name, columns, types, all_columns in store.rows(
         "select schema_name, table_name, list(column_name order by column_index) filter (is_text), "
         "list(data_type order by column_index) filter (is_text), list(column_name) from "
         "(select *, data_type in ('VARCHAR', 'JSON') as is_text from duckdb_columns()) "
-        "where database_name = current_database() and schema_name in ('main', 'meta') and not internal "
+        "semi join (from duckdb_tables() where database_name = current_database()) as stored "
+        "using (database_name, schema_name, table_name) where schema_name in ('main', 'meta') "
         "group by all order by all"
     ):
         if not columns:
             continue
-        full = f"{quote(schema)}.{quote(name)}"
         json = frozenset(c for c, t in zip(columns, types, strict=True) if t == "JSON")
+        # of a query all that is no figure may be part of the key
+        rows = _Rows(f"{quote(schema)}.{quote(name)}", columns, json, keys.get(name, frozenset(columns)))
         if schema == "main" and name in declared:
-            stream, personal, table = declared[name]
+            stream, request, table = declared[name]
             each = table.lists[0] if table.lists else None
-            at = {c.name: way for c in table.all_columns if c.name in columns and (way := _way(c, each))}
-            named_by = next((c.name for c in table.all_columns if c.at == KEY), "")
-            yield _Rows(
-                full,
-                columns,
-                stream.name,
-                personal,
-                at,
-                json,
-                frozenset(table.key),
-                named_by,
-                EVENT in all_columns,
-            )
-        else:
-            # of a Discover query all that is no figure may be part of the key
-            yield _Rows(full, columns, json=json, key=keys.get(name, frozenset(columns)))
+            rows.stream = stream.name
+            rows.personal = (*stream.personal, *request.personal)
+            rows.known = known_fields(request)
+            rows.discover = request.shape == "discover"
+            rows.key = frozenset(table.key)
+            rows.named_by = next((c.name for c in table.all_columns if c.at == KEY), "")
+            rows.of_events = "event_id" in all_columns
+            for column in sorted(
+                table.all_columns, key=lambda c: c.at != ELEMENT
+            ):  # a whole before its parts
+                way = _field(column) if rows.discover else _way(column, each)
+                if way and column.name in columns:
+                    rows.at[column.name] = way
+        yield rows
+
+
+def _field(column: Column) -> Steps:
+    return ((column.at, "", ""),) if isinstance(column.at, str) else ()
 
 
 def _way(column: Column, each: Each | None) -> Steps:
@@ -166,25 +190,33 @@ def _way(column: Column, each: Each | None) -> Steps:
             return steps(places(path)[0])
         case _ if at == ELEMENT:
             return base
-        case _ if (plain := places(at)) and plain[0].isprintable() and plain[0] not in "#@":
+        case _ if at not in (POSITION, KEY) and (plain := places(at)):
             return (*base, *steps(plain[0]))
     return ()
 
 
-def _record(rows: _Rows, values: dict[str, str | None]) -> Raw:
+def _record(rows: _Rows, row: _Row) -> Raw:
     record: dict[str, Any] = {}
-    for name, way in rows.at.items():
-        text = values[name]
+    name = row.texts.get(rows.named_by) or ""
+    for column, way in rows.at.items():
+        text = row.texts[column]
         if text is None:
             continue
+        value = _opened(text) if column in rows.json else text
         node: Any = record
         for step in way[:-1]:
-            node = _below(node, step, values.get(rows.named_by) or "")
+            node = _below(node, step, name)
         key, kind, _ = way[-1]
-        value = Raw(text.encode()) if name in rows.json else text
+        if kind == "named" and isinstance(node, dict):
+            node, key = node.setdefault(key, {}), name
         if isinstance(node, dict):
             node[key] = [value] if kind == "list" else value
     return Raw(msgspec.json.encode(record))
+
+
+def _opened(text: str) -> Any:
+    """JSON as it is written, but that fields can be put into an object."""
+    return read_object(text) if text.startswith("{") else Raw(text.encode())
 
 
 def _below(node: Any, step: tuple[str, str, str], name: str) -> Any:
@@ -207,15 +239,28 @@ def _below(node: Any, step: tuple[str, str, str], name: str) -> Any:
     return found[0]
 
 
-def _value_of(rows: _Rows, record: Raw, name: str, values: dict[str, str | None]) -> str | None:
-    """What a record made of the values says of a column, as text."""
-    node: Any = msgspec.json.decode(record)
-    *above, (key, kind, _) = rows.at[name]
-    for step in above:
-        node = _below(node, step, values.get(rows.named_by) or "")
-    found = node.get(key) if isinstance(node, dict) else None
-    if kind == "list" and isinstance(found, list):
-        found = found[0] if found else None
-    if found is None or isinstance(found, str):
-        return found if name not in rows.json or found is None else msgspec.json.encode(found).decode()
-    return msgspec.json.encode(found).decode()
+def _value_of(rows: _Rows, row: _Row, record: Raw, column: str) -> str | None:
+    """What a record made of the row says of a column: text as it is, JSON as it is written."""
+    name = row.texts.get(rows.named_by) or ""
+    found: Raw | None = record
+    for key, kind, tag in rows.at[column]:
+        found = _get(found, key)
+        if found is not None and kind == "named":
+            found = _get(found, name)
+        elif found is not None and kind:
+            found = _item(found, "key" if key == "tags" else "type", tag or (name if kind == "tag" else ""))
+    if found is None or bytes(found) == b"null":
+        return None
+    text = str(found, "utf-8")
+    return msgspec.json.decode(found, type=str) if column not in rows.json and text[0] == '"' else text
+
+
+def _get(raw: Raw | None, key: str) -> Raw | None:
+    return read_object(raw).get(key) if raw is not None and bytes(raw)[:1] == b"{" else None
+
+
+def _item(raw: Raw, mark: str, tag: str) -> Raw | None:
+    """The element of a list that has the tag at the mark; without a tag the first."""
+    items = read_list(raw) if bytes(raw)[:1] == b"[" else []
+    wanted = msgspec.json.encode(tag)
+    return next((item for item in items if not tag or bytes(_get(item, mark) or b"") == wanted), None)

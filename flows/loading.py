@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -13,11 +14,20 @@ from extractors.stream import DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
 from transforms.records import RecordReader
-from transforms.shape import Node, field_paths
+from transforms.shape import Node, build_tree, field_paths
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
 from warehouse.marks import mark_deleted, mark_merged, mark_unlisted
 from warehouse.store import Store
+
+
+@cache
+def known_fields(request: Request) -> frozenset[str]:
+    """Paths of the fields that records of a request are declared to have, as privacy takes them; none where
+    that is open."""
+    if request.shape != "records":
+        return frozenset()
+    return field_paths(build_tree(request.tables, request.ignored, frozenset()))
 
 
 class Loader:
@@ -37,12 +47,8 @@ class Loader:
     def add(self, stream: str, request: Request) -> None:
         """Lets pages of one more request be read."""
         self._requests[stream, request.name] = request
-        reader = make_reader(request.shape, request.tables, request.ignored)
-        self._readers[stream, request.name] = reader
-        # before it learns any
-        self._known[stream, request.name] = (
-            field_paths(reader.tree) if isinstance(reader, RecordReader) else frozenset()
-        )
+        self._readers[stream, request.name] = make_reader(request.shape, request.tables, request.ignored)
+        self._known[stream, request.name] = known_fields(request)
 
     def request(self, stream: str, name: str) -> Request:
         """A request by its stream and name. Raises KeyError for one that is not known."""
@@ -66,8 +72,7 @@ class Loader:
         return reader.tree if isinstance(reader, RecordReader) else None
 
     def known_fields(self, stream: str, name: str) -> frozenset[str]:
-        """Paths of the fields that records of a request are declared to have, as privacy takes them; none
-        where that is open."""
+        """`known_fields` of a request by its stream and name."""
         return self._known[stream, name]
 
     def normalise(self, pages: Sequence[Page]) -> Batch:

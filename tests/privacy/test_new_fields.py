@@ -62,6 +62,32 @@ def test_as_the_policy_says(action: Any, expected: str | None) -> None:
     }
 
 
+def test_what_is_kept_stays_beside_them() -> None:
+    """Members and authors of commits: what is declared of them, or personal as a whole, is kept."""
+    author = {
+        "name": "Ann",
+        "email": WHO,
+        "emails": [{"id": "1", "email": WHO}],
+        "avatarUrl": "https://a/?d=1",
+    }
+    release = {"version": "1", "authors": [author], "lastCommit": {"author": author}}
+    full = EVENTS.requests[-1]
+    known = field_paths(build_tree(full.tables, full.ignored, frozenset()))
+    body = msgspec.json.encode([{"id": "1", "release": release}])
+    personal = (*EVENTS.personal, *full.personal)
+    assert Privacy(Policy(), KEY).redact("events", body, personal, known=known) == body
+
+
+def test_a_policy_for_one_place_opens_no_other() -> None:
+    record = {"newContact": {"badge": "x", "email": WHO}, "release": {"newOwner": {"email": WHO}}}
+    for policy in (
+        Policy(),
+        Policy(members="hash"),
+        Policy(overrides={"events/newContact/badge": "drop"}),
+    ):
+        assert WHO not in str(redacted(record, policy))
+
+
 def test_an_override_names_a_new_field() -> None:
     assert redacted({"badge": "Ann"}, Policy(overrides={"events/badge": "drop"})) == {"badge": None}
 

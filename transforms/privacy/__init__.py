@@ -18,8 +18,9 @@ members   people who work with Sentry: members, assignees, authors of commits. K
 requests  query strings and bodies of requests, also the query in a URL. As `users` by default.
 always    cookies, authorization headers, passwords, tokens and client keys are dropped, whatever the policy
           (from tags only while some personal data in them is not kept).
-new       fields that no stream declares, at any level of a record, are treated by their names as free data
-          are, so that a newer Sentry gives away nothing before somebody has looked.
+new       fields that no stream declares, beside those that one does at any level of a record, are treated by
+          their names as free data are, so that a newer Sentry gives away nothing before somebody has looked.
+          Not so what is new inside of a value that is kept whole as JSON.
 
 Not covered: free text (titles, messages, source lines, variables that hold a printed object) may mention
 anybody. With `texts="scrub"` e-mail and IP addresses in texts are replaced too; names can not be found there.

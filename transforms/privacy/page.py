@@ -93,7 +93,9 @@ class Privacy:
         if found is None:
             places = (*personal, *self._named_by_overrides(stream, personal))
             found = self._values.tree(stream, places)
-            fence(found, known, lambda path: partial(self._values.named, f"{stream}{path}"))
+            if known:
+                paths = frozenset(path for path, _ in places)
+                fence(found, known, paths, lambda path: partial(self._values.named, f"{stream}{path}"))
             self._plans[key] = found
         return found
 

@@ -125,7 +125,13 @@ class Forgetting:
         self._stand_ins: dict[str, Raw] = {}
 
     def page(
-        self, stream: str, body: bytes, personal: Sequence[tuple[str, str]], *, rows: bool = False
+        self,
+        stream: str,
+        body: bytes,
+        personal: Sequence[tuple[str, str]],
+        *,
+        known: frozenset[str] = frozenset(),
+        rows: bool = False,
     ) -> tuple[bytes, int]:
         """A page without the person, and how many of its records held them.
 
@@ -133,41 +139,53 @@ class Forgetting:
         the user's id. Any other keeps what it says of others: a value that is the person becomes null, with
         what stands beside it in the same object; a text that mentions them says `[forgotten]` there. With
         `rows` (the rows of a Discover query at `data`), where users are part of the key, a made-up value
-        takes the place of each, so that no two rows become one.
+        takes the place of each, so that no two rows become one. `known` as for `Privacy.redact`.
 
         Raises `transforms.records.Unreadable` for a body that is no JSON.
         """
         if not self.person.may_be_in(body):
             return body, 0
         try:
-            return self._page(stream, read_raw(body), personal, rows=rows)
+            return self._page(stream, read_raw(body), personal, known, rows=rows)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # left before repairing: the error holds pieces of the page
         from transforms.records import repair
 
-        return self._page(stream, Raw(repair(body)), personal, rows=rows)
+        return self._page(stream, Raw(repair(body)), personal, known, rows=rows)
 
     def _page(
-        self, stream: str, page: Raw, personal: Sequence[tuple[str, str]], *, rows: bool
+        self,
+        stream: str,
+        page: Raw,
+        personal: Sequence[tuple[str, str]],
+        known: frozenset[str],
+        *,
+        rows: bool,
     ) -> tuple[bytes, int]:
         kind = first_byte(page)
         fields = read_object(page) if rows and kind == BRACE else {}
         if first_byte(fields.get("data", NULL)) == BRACKET:
-            made, count = self._records(stream, read_list(fields["data"]), personal, rows=True)
+            made, count = self._records(stream, read_list(fields["data"]), personal, known, rows=True)
             others = {key: self._blank(value, key) for key, value in fields.items() if key != "data"}
             return bytes(write({**others, "data": made})), count
         records = read_list(page) if kind == BRACKET else [page]
-        made, count = self._records(stream, records, personal, rows=False)
+        made, count = self._records(stream, records, personal, known, rows=False)
         return bytes(write(made) if kind == BRACKET else made[0]), count
 
     def _records(
-        self, stream: str, records: Iterable[Raw], personal: Sequence[tuple[str, str]], *, rows: bool
+        self,
+        stream: str,
+        records: Iterable[Raw],
+        personal: Sequence[tuple[str, str]],
+        known: frozenset[str],
+        *,
+        rows: bool,
     ) -> tuple[list[Raw], int]:
         made, count = [], 0
         for record in records:
             treated = record
             if self.person.may_be_in(record):
-                treated = self.record(stream, record, personal, rows=rows)
+                treated = self.record(stream, record, personal, known, rows=rows)
             count += treated != record
             made.append(treated)
         return made, count
@@ -177,6 +195,7 @@ class Forgetting:
         stream: str,
         record: Raw,
         personal: Sequence[tuple[str, str]],
+        known: frozenset[str] = frozenset(),
         *,
         rows: bool = False,
         theirs: bool = False,
@@ -192,7 +211,7 @@ class Forgetting:
                 places = [(path, self._stand_in, _as_it_is) for path, kind in personal if kind in IDENTITY]
                 record = walk(grow(places), record)
             else:
-                page = self._drop(stream).redact(stream, b"[" + bytes(record) + b"]", personal)
+                page = self._drop(stream).redact(stream, b"[" + bytes(record) + b"]", personal, known=known)
                 record = read_list(Raw(page))[0]
         return self._blank(record, "")
 

@@ -79,19 +79,24 @@ def grow(places: Iterable[tuple[str, Treat, Treat]]) -> Node:
     return root
 
 
-def fence(root: Node, known: Iterable[str], stranger: Callable[[str], Callable[[str, Raw], Raw]]) -> None:
-    """Lets `stranger`, made for the path of an object, treat what stands beside the known paths; what is
-    treated as a whole needs none of it."""
-    for path in known:
+def fence(
+    root: Node,
+    known: Iterable[str],
+    personal: frozenset[str],
+    stranger: Callable[[str], Callable[[str, Raw], Raw]],
+) -> None:
+    """Lets `stranger`, made for the path of an object, treat what stands there beside the known and personal
+    paths. What lies below a personal one is treated, or kept, with that."""
+    for path in (*known, *personal):
         node, here = root, ""
-        *above, last = (key.replace("~1", "/").replace("~0", "~") for key in path.split("/"))
-        for key in above:
-            node, here = node.children.setdefault(key, Node()), f"{here}/{key}"
-            if node.treat is not None:
-                break
-        else:
-            node.known.add(last)
+        for key in path.split("/"):
+            name = key.replace("~1", "/").replace("~0", "~")
+            node.known.add(name)
             node.stranger = node.stranger or stranger(here)
+            here = f"{here}/{key}"
+            if here[1:] in personal or here[1:] == path:
+                break
+            node = node.children.setdefault(name, Node())
 
 
 def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "", lists: int = 0) -> Raw:
@@ -115,7 +120,7 @@ def walk(node: Node, raw: Raw, other: Named | None = None, path: str = "", lists
 def _walk_object(node: Node, raw: Raw, other: Named | None, path: str) -> Raw:
     values = read_object(raw)
     children = node.children
-    strangers = node.stranger and values.keys() - node.known - children.keys()
+    strangers = node.stranger and values.keys() - node.known
     if other is None and not strangers and children.keys().isdisjoint(values):
         return raw
     if node.stranger and strangers:
