@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -40,6 +41,10 @@ from warehouse.store import (
     refuse_links,
 )
 
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 DATABASE = "sentry.duckdb"
 WAREHOUSE = "warehouse.duckdb"
 REWRITTEN = "warehouse.compact.duckdb"
@@ -66,7 +71,7 @@ def publish(
     Readers of the old generation are not disturbed; the newest `keep` stay. While it is copied nobody may
     write into the warehouse; who publishes second waits. `compact`, or `compact_days` since the last time
     (0 = never), has the warehouse written anew first, which gives back the space of replaced rows. What does
-    not fit into `memory_limit` goes to the disk meanwhile.
+    not fit into `memory_limit` goes to the disk meanwhile, as far as DuckDB can do that.
 
     Raises WarehouseError when there is nothing to publish or no room for it, WarehouseBusy while an export
     runs, WarehouseDamaged when the copy does not check out. `published` stays as it was, then.
@@ -85,14 +90,15 @@ def publish(
         compacted_at = _compacted_at(home / LINK)
         if compact or (compact_days and _now() - compacted_at >= timedelta(days=compact_days)):
             with _said_for_people(source):
-                rewrite(source, memory_limit)
+                _within(memory_limit, lambda limit: rewrite(source, limit))
             compacted_at = _now()
         partial = begin_generation(home)
         try:
             with _said_for_people(source):
                 rows = _copy(source, partial / DATABASE, memory_limit)
-                _build(partial, memory_limit)
-                manifest = _check(partial, rows, memory_limit) | {"compacted_at": compacted_at}
+                _within(memory_limit, lambda limit: _build(partial, limit))
+                manifest = _within(memory_limit, lambda limit: _check(partial, rows, limit))
+                manifest["compacted_at"] = compacted_at
             (partial / MANIFEST).write_text(json.dumps(manifest, indent=2, default=_plain) + "\n")
             for path in (partial, *partial.rglob("*")):
                 path.chmod(folder_mode if path.is_dir() else file_mode)
@@ -138,15 +144,27 @@ def _said_for_people(source: Path) -> Iterator[None]:
         raise WarehouseDamaged(f"The copy of {source} could not be published ({first}); {kept}") from None
 
 
+def _within(memory_limit: str, step: Callable[[str], T]) -> T:
+    """Does a step within the limit, or without one where DuckDB can not: not all that it groups by can go to
+    the disk (marts of 6 million events did not fit into 150 MB, they had 2 GB without a limit)."""
+    try:
+        return step(memory_limit)
+    except duckdb.OutOfMemoryException:
+        logger.info("publishing needs more than %s", memory_limit)
+        return step("")
+
+
 @contextmanager
 def _connect(temporary: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection whose times are UTC, and which has its own folder for what does not fit into memory."""
+    """A connection whose times are UTC, and which has its own folder for what does not fit into memory; an
+    empty limit is DuckDB's own, four fifths of the machine's memory."""
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
-        connection.execute(f"set memory_limit = {literal(memory_limit)}")
-        connection.execute(f"set threads = {THREADS}")
+        if memory_limit:
+            connection.execute(f"set memory_limit = {literal(memory_limit)}")
+            connection.execute(f"set threads = {THREADS}")
         connection.execute(f"set temp_directory = {literal(str(temporary))}")
         yield connection
     finally:
@@ -229,6 +247,8 @@ def _build(folder: Path, memory_limit: str) -> None:
         try:
             create_marts(connection)
         except MartError as error:
+            if isinstance(error.__cause__, duckdb.OutOfMemoryException):
+                raise error.__cause__ from None
             raise WarehouseError(
                 "Nothing is published, because the tables are not those that the marts of this version read "
                 f"({str(error).splitlines()[0]}). If another version wrote them, `sentry-warehouse export` "
@@ -242,7 +262,7 @@ def _check(folder: Path, source_rows: Mapping[str, int], memory_limit: str) -> d
     """Opens the copy as a reader does, reads every table and mart, writes the Parquet twins and says what
     there is: the manifest. Raises WarehouseDamaged when rows lack or a key stands twice.
     """
-    (folder / "parquet").mkdir()
+    (folder / "parquet").mkdir(exist_ok=True)
     with _connect(folder / "tmp", memory_limit) as connection:
         connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG} (read_only)")
         connection.execute(f"use {CATALOG}")

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from warehouse.mart_files import all_marts
+from warehouse.mart_files import MartError, all_marts
 from warehouse.publish import key_of, publish
 from warehouse.store import Store, WarehouseDamaged, WarehouseError
 
@@ -272,3 +272,26 @@ def test_an_old_client_reads_everything(published_once: Path, tmp_path: Path) ->
     )
     assert read.returncode == 0, read.stderr
     assert read.stdout.split() == [str(len(manifest_of(published_once)["tables"])), "5000"]
+
+
+def test_what_does_not_fit_is_published_with_more_memory(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from warehouse import publish as module
+
+    make, limits = module.create_marts, []
+
+    def limited(connection: duckdb.DuckDBPyConnection) -> object:
+        (limit,) = connection.execute("select current_setting('memory_limit')").fetchall()[0]
+        limits.append(limit)
+        if limit == "28.6 MiB":
+            raise MartError("large.sql: too large") from duckdb.OutOfMemoryException("too large")
+        return make(connection)
+
+    monkeypatch.setattr(module, "create_marts", limited)
+    with caplog.at_level("INFO"):
+        link = publish(home, memory_limit="30MB")
+    assert "publishing needs more than 30MB" in caplog.text
+    assert limits[0] == "28.6 MiB"
+    assert len(limits) == 2
+    assert (link / "manifest.json").is_file()
