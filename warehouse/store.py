@@ -49,7 +49,7 @@ FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB", re.IGNORECA
 THREADS = 2
 """Of DuckDB while it loads or publishes: one batch is loaded at a time, a thread that sorts takes 30 MB."""
 
-MEMORY = "150MB"
+MEMORY = "100MB"
 """What DuckDB may use then, unless the settings say otherwise: a run shall need less than 400 MB."""
 
 LOCK_SECONDS = 2.0
