@@ -148,7 +148,7 @@ def open_http(ca_bundle: str | None, timeout: float, user_agent: str, watch: Wat
         # the one private thing we touch: httpx has no public way to hand a backend down to httpcore
         for transport in (http._transport, *http._mounts.values()):
             if isinstance(transport, httpx.HTTPTransport):
-                transport._pool._network_backend = backend  # type: ignore[assignment]
+                transport._pool._network_backend = backend  # type: ignore[assignment]  # private, so not typed for others
         _silence_http_logs()
         return http
     raise Unreachable(

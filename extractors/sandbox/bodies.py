@@ -191,7 +191,8 @@ class Bodies:
 
     def _exception(self, event: Event, pool: Fragments) -> bytes:
         issue = event.issue
-        assert issue is not None  # noqa: S101
+        if issue is None:
+            raise ValueError("a transaction has no exception")
         nonce = event.nonce
         frames = b",".join(_turn(pool.frames, issue.issue_id + nonce % 5, self.world.options.full_frames))
         mechanism = b'{"type":"generic","handled":%s}' % (b"false" if issue.unhandled else b"true")

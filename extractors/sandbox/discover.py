@@ -112,9 +112,12 @@ class Discover:
         # Without a sort any order will do; this one is of the store's choosing, and always the same.
         events.sort(key=lambda event: event.event_id[::-1])
         for name in reversed(sorts):
-            getter = self._sort_getter(name.lstrip("-"))
-            events.sort(key=lambda event, get=getter: _rank(get(event)), reverse=name.startswith("-"))  # type: ignore[misc]
+            events.sort(key=self._rank_by(name.lstrip("-")), reverse=name.startswith("-"))
         return events
+
+    def _rank_by(self, name: str) -> Callable[[Event], Any]:
+        get = self._sort_getter(name)
+        return lambda event: _rank(get(event))
 
     def _sort_getter(self, name: str) -> Getter:
         if name == "timestamp":
