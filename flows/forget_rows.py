@@ -123,7 +123,7 @@ def _read(store: Store, forgetting: Forgetting, rows: _Rows, events: set[str]) -
         f"order by rowid limit {ROWS_AT_ONCE}"
     )
     last = -1
-    with store.lock:
+    with store.lock, store.explained():
         while found := store.connection.execute(
             sql, {"last": last} | ({"events": sorted(events)} if events else {})
         ).fetchall():

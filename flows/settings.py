@@ -172,6 +172,7 @@ def load_settings(
     except msgspec.ValidationError as error:
         raise UsageError(_misfit(str(error), environment)) from None
     _check_names(settings.discover or [])
+    _check_memory(settings.memory)
     token = settings.token or _read_token(settings.token_file)
     return msgspec.structs.replace(
         settings,
@@ -214,6 +215,11 @@ def _misfit(error: str, environment: Mapping[str, str]) -> str:
     return (
         f"The setting {path!r}{f' ({given})' if given else ''} does not fit: {problem}. See docs/settings.md."
     )
+
+
+def _check_memory(memory: str) -> None:
+    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, re.IGNORECASE):
+        raise UsageError(f"The setting 'memory' is {memory!r}: write a size, such as 100MB or 1GB.")
 
 
 def _check_names(queries: Sequence[Query]) -> None:

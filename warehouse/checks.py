@@ -166,7 +166,7 @@ def _attach(store: Store, published: Path) -> bool:
 def _run(store: Store, check: Check, run_id: str) -> Finding | None:
     parameters = {"run_id": run_id} if "$run_id" in check.sql else {}
     sql = f"select count(*) over () as offending, * from ({check.sql}) as found limit {SHOWN}"
-    with store.lock:
+    with store.lock, store.explained():
         found = store.connection.execute(sql, parameters)
         names = [d[0] for d in found.description or []][1:]
         rows = found.fetchall()

@@ -44,6 +44,11 @@ REBUILT = "warehouse.replay.duckdb"
 DISK_IS_FULL = re.compile(r"No space left|File too large|Disk quota|wrote=", re.IGNORECASE)
 """What DuckDB says of a disk without room; it hands on no error number."""
 
+MEMORY_IS_SHORT = re.compile(
+    r"Out of Memory|could not allocate block|failed to (pin|allocate)", re.IGNORECASE
+)
+"""Also of a checkpoint, whose error is one of input and output."""
+
 FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB", re.IGNORECASE)
 
 THREADS = 2
@@ -158,7 +163,7 @@ class Store:
     def checkpoint(self) -> None:
         """Writes the log into the file, and gives back the memory that its rows took. Raises WarehouseError
         when the disk does not take it."""
-        with self.lock, self._explained():
+        with self.lock, self.explained():
             self.connection.execute("checkpoint")
 
     def __enter__(self) -> Store:
@@ -170,7 +175,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """All or nothing, one at a time. Raises WarehouseError for trouble with the disk or the file."""
-        with self.lock, self._explained():
+        with self.lock, self.explained():
             self.connection.execute("begin")
             try:
                 yield self.connection
@@ -182,7 +187,8 @@ class Store:
             self.connection.execute("commit")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
+        """Raises WarehouseError for DuckDB's trouble with the disk, the file or the memory."""
         try:
             yield
         except duckdb.Error as error:
@@ -193,7 +199,7 @@ class Store:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises WarehouseError for trouble with the disk or the file."""
-        with self.lock, self._explained():
+        with self.lock, self.explained():
             return self.connection.execute(sql, list(parameters)).fetchall()
 
     @contextmanager
@@ -339,8 +345,14 @@ def _explain(path: Path, error: duckdb.Error) -> WarehouseError:
 
 
 def trouble_with(path: Path, error: duckdb.Error) -> WarehouseError | None:
-    """What an error of DuckDB's says about the disk or the file; None when it is about something else."""
+    """What an error of DuckDB's says about the disk, the file or the memory; None when it is about something
+    else."""
     text = str(error)
+    if MEMORY_IS_SHORT.search(text):
+        return WarehouseError(
+            f"DuckDB needs more memory than it may have ({text.splitlines()[0][:200]}): set `memory` "
+            "(SENTRY_WAREHOUSE_MEMORY) to more, such as 500MB, and run again; what is committed stays."
+        )
     if DISK_IS_FULL.search(text):
         return WarehouseError(
             f"No room on the disk of {path}: make room and run again; what is committed stays."

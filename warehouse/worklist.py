@@ -24,7 +24,7 @@ def rows_of(store: Store, name: str, run_id: str, *, everything: bool = False) -
     """All columns of a worklist's rows."""
     sql = sql_of(name)
     values = {"run_id": run_id} | ({"everything": everything} if "$everything" in sql else {})
-    with store.lock:
+    with store.lock, store.explained():
         return store.connection.execute(sql, values).fetchall()
 
 

@@ -119,6 +119,19 @@ def test_url_that_is_none(run: Run) -> None:
     run("export", SENTRY_URL="https://").says_only(2, "SENTRY_URL", "https://sentry.example.org")
 
 
+# the memory
+
+
+def test_memory_that_is_no_size(run: Run) -> None:
+    run("export", SENTRY_WAREHOUSE_MEMORY="lots").says_only(2, "'memory' is 'lots'", "100MB")
+
+
+def test_too_little_memory(run: Run) -> None:
+    outcome = run("export", SENTRY_WAREHOUSE_MEMORY="1MB")
+    outcome.says(1, "DuckDB needs more memory", "SENTRY_WAREHOUSE_MEMORY", "what is committed stays")
+    assert "Traceback" not in outcome.err
+
+
 # the home
 
 
