@@ -31,7 +31,7 @@ def measure(events: int = 2_000) -> list[Row]:
             f"{normalising / decoding:.2f}",
             "≤ 1.5, at first ≤ 2.5",
             f"{len(request.tables)} tables, {rows / len(portions[0]) / 10:.0f} rows an event, "
-            f"batches of {megabytes / len(portions):.1f} MB",
+            f"batches of {megabytes / len(portions):.1f} MB; freeing the decoded is part of both",
         ),
         Row("decoding", f"{megabytes / decoding:.0f} MB/s"),
         Row("normalising", f"{megabytes / normalising:.0f} MB/s"),

@@ -24,7 +24,7 @@ from warehouse.schema import (
 )
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Sequence
 
 EVENT_ID = ("eventID", "id")
 HAPPENED = ("dateCreated", "endTimestamp")
@@ -121,63 +121,46 @@ EVENT_EXCEPTIONS = _table(
 )
 
 
-def context_line(context: pl.Series, line_no: pl.Series) -> tuple[pl.Series]:
-    """The line of code itself: `b` of `[[61,"a"],[62,"b"],[63,"c"]]` and 62; null where it is not among them.
+def context_line(context: Sequence[bytes | None], line_no: Sequence[int | None]) -> list[bytes | None]:
+    """The line of code itself: `b` of `[[61,"a"],[62,"b"],[63,"c"]]` and 62; None where it is not among them.
 
-    Lines are found by `[62,"` and `"],[63,"`. Text that looks like them leaves a quote or half an escape
-    behind; such lines are decoded whole.
+    Without escapes it is what stands up to the next quote. A text that only looks like the beginning of a
+    line ends in a quote, after which `]` follows. What may be that, or is not found, is decoded.
     """
-    import polars as pl
-
-    text, line, at, here, end = map(pl.col, ("text", "line", "at", "here", "end"))
-    if context.null_count() == len(context) or line_no.null_count() == len(line_no):
-        return (pl.Series([None], dtype=pl.String).new_from_index(0, len(context)),)
-    own, following = (
-        pl.concat_str(pl.lit(before), number.cast(pl.String), pl.lit(',"'))
-        for before, number in (("[", line), ("],[", line + 1))
-    )
-    odd = pl.lit('"')
-    cut = here.bin.slice(0, end).cast(pl.String)
-    last = here.cast(pl.String)
-    found = (
-        pl.DataFrame({"text": context, "line": line_no})
-        .lazy()
-        .with_columns(own=own)
-        .with_columns(at=text.str.find(pl.col("own"), literal=True))
-        .with_columns(here=text.cast(pl.Binary).bin.slice(at + pl.col("own").str.len_bytes()))
-        .with_columns(end=here.cast(pl.String).str.find(following, literal=True))
-        .select(
-            pl.when(end.is_null())
-            .then(pl.when(last.str.ends_with('"]]')).then(last.str.strip_suffix('"]]')).otherwise(odd))
-            .otherwise(pl.when(cut.str.ends_with('"')).then(cut.str.strip_suffix('"')).otherwise(odd))
-            .alias("found"),
-            at.is_null().alias("absent"),
-        )
-        .select(pl.when(~pl.col("absent")).then(pl.col("found")))
-        .collect()
-        .to_series()
-    )
-    rows = found.str.contains('[\\\\"]').fill_null(value=False).arg_true()
-    if rows.is_empty():
-        return (found,)
-    lines = [
-        _decode_line(quoted, whole, number)
-        for quoted, whole, number in zip(found[rows], context[rows], line_no[rows], strict=True)
-    ]
-    return (found.scatter(rows, pl.Series(lines, dtype=pl.String)),)
+    begins = {number: b'[%d,"' % number for number in set(line_no) if number is not None}
+    found: list[bytes | None] = []
+    for text, number in zip(context, line_no, strict=True):
+        line = None
+        if text is not None and number is not None:
+            begin = begins[number]
+            at = text.find(begin, len(text) // 3)  # there are as many lines before it as behind it
+            if at < 0:
+                at = text.find(begin)
+            start = at + len(begin)
+            line = text[start : text.find(b'"', start)]
+            if at < 0 or b"\\" in line or line.lstrip()[:1] in (b"", b"]"):
+                line = _decode_line(text, start if at >= 0 else None, number)
+        found.append(line)
+    return found
 
 
-def _decode_line(quoted: str, whole: str, number: int) -> str | None:
+def _decode_line(text: bytes, start: int | None, number: int) -> bytes | None:
+    """The line that seems to begin at `start`; else the one of that number."""
     import msgspec
 
+    line: str | None
+    if start is not None:
+        try:
+            line = msgspec.json.decode(b'"' + text[start : text.find(b'"]', start)] + b'"', type=str)
+            if line and not line.lstrip().startswith("]"):
+                return line.encode()
+        except (msgspec.DecodeError, UnicodeDecodeError):  # it ended before an escaped quote
+            pass
     try:
-        return msgspec.json.decode(b'"' + quoted.encode() + b'"', type=str)
-    except msgspec.DecodeError:
-        pass
-    try:
-        return dict(msgspec.json.decode(whole, type=list[tuple[int, str | None]])).get(number)
-    except msgspec.DecodeError:
+        line = dict(msgspec.json.decode(text, type=list[tuple[int, str | None]])).get(number)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return None if line is None else line.encode()
 
 
 SOURCE = (("context", Type.JSON), ("lineNo", Type.BIGINT))

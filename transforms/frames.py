@@ -75,18 +75,34 @@ def parse_times(texts: pl.Series) -> pl.Series:
     no time. Sentry mixes precisions in one column (facts §4.0), some servers leave the zone out. Numbers are
     read as `parse_epochs` does.
     """
-    parsed = _iso(texts)
+    parsed = _usual(texts)
+    if parsed.null_count() > texts.null_count():
+        parsed = parsed.fill_null(_iso(texts))
     if parsed.null_count() > texts.null_count():
         bare = texts.str.strip_chars().str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")
         parsed = parsed.fill_null(_iso(bare + "Z"))
-    parsed = _within_range(parsed.cast(pl.Datetime("us")))
+    parsed = _within_range(parsed)
     if parsed.null_count() > texts.null_count():
         parsed = parsed.fill_null(parse_epochs(texts.cast(pl.Float64(), strict=False)))
     return parsed
 
 
+USUAL = {20: "%Y-%m-%dT%H:%M:%SZ", 24: "%Y-%m-%dT%H:%M:%S.%3fZ", 27: "%Y-%m-%dT%H:%M:%S.%6fZ"}
+"""How Sentry writes most times, by their length: read twice as fast as ISO 8601 of any form (4,500 texts)."""
+MANY = 1_000
+"""So many times are worth a try with the form of the first."""
+
+
+def _usual(texts: pl.Series) -> pl.Series:
+    """Times; null, where there are many, also for those that have another form than the first."""
+    first = texts.first(ignore_nulls=True) if len(texts) >= MANY else None
+    form = USUAL.get(len(first)) if isinstance(first, str) else None
+    return _iso(texts) if form is None else texts.str.to_datetime(form, time_unit="us", strict=False)
+
+
 def _iso(texts: pl.Series) -> pl.Series:
-    return texts.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    parsed = texts.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    return parsed.cast(pl.Datetime("us"))
 
 
 def _within_range(times: pl.Series) -> pl.Series:

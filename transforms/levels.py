@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 from operator import attrgetter
@@ -68,7 +69,7 @@ class Level:
         self._position = position
         self._series: dict[tuple[Place, str, Type], pl.Series] = {}
         self._constants: dict[tuple[Type, Any], pl.Series] = {}
-        self._made: dict[tuple[Any, ...], tuple[pl.Series, ...]] = {}
+        self._json: dict[str, Sequence[bytes | None]] = {}
         self.root: pl.Series | None = None
         if above is not None and owner is not None:
             self.root = owner if above.root is None else above.root[owner]
@@ -80,7 +81,7 @@ class Level:
     def position(self) -> pl.Series:
         """Each element's place in its list, from 0."""
         if self._position is None:
-            self._position = pl.int_range(len(self), dtype=pl.Int64, eager=True)
+            self._position = pl.Series(list(range(len(self))), dtype=pl.Int64)
         return self._position
 
     def series(self, column: Column, at: Place) -> pl.Series:
@@ -130,19 +131,25 @@ class Level:
         if isinstance(at, Tag):
             return self._build(column, cast(Walker, self.walker).tag(at.key))
         if isinstance(at, Made):
-            return self._make(at)
+            return self._make(column, at)
+        if column.type is Type.JSON and isinstance(at, str):
+            return text_series(self._texts(at))
         return self._finish(column, cast(Walker, self.walker).first(places(at)))
 
-    def _make(self, at: Made) -> pl.Series:
-        key = (at.places, at.make)
-        if key not in self._made:
-            made = (self.series(Column(path, type_, "", path), path) for path, type_ in at.places)
-            self._made[key] = at.make(*made)
-        return self._made[key][at.part]
+    def _make(self, column: Column, at: Made) -> pl.Series:
+        values = cast(Walker, self.walker).values
+        made = at.make(*(self._texts(path) if t is Type.JSON else values(path) for path, t in at.places))
+        return text_series(made) if column.type is Type.VARCHAR else self._build(column, made)
+
+    def _texts(self, at: str) -> Sequence[bytes | None]:
+        """The JSON texts at a place, read once."""
+        if at not in self._json:
+            self._json[at] = json_texts(cast(Walker, self.walker).values(at))
+        return self._json[at]
 
     def _finish(self, column: Column, values: Sequence[Any]) -> pl.Series:
         if column.type is Type.JSON:
-            return json_series(values)
+            return text_series(json_texts(values))
         if leaf_of(column.name, column.type) == "id":
             return id_series(values)
         return self._build(column, values)
@@ -156,12 +163,18 @@ class Level:
         return series
 
 
-def json_series(values: Sequence[Raw]) -> pl.Series:
-    """JSON texts; null and missing are null."""
-    nulls = values.count(NULL)
-    if nulls == len(values):
-        return nothing(len(values), Type.JSON)
-    texts = [None if v == NULL else bytes(v) for v in values] if nulls else list(map(bytes, values))
+def json_texts(values: Sequence[Raw]) -> Sequence[bytes | None]:
+    """JSON values as texts; None for null and missing."""
+    if values[0] == NULL and values.count(NULL) == len(values):
+        return [None] * len(values)
+    texts = list(map(bytes, values))
+    return [None if t == b"null" else t for t in texts] if b"null" in texts else texts
+
+
+def text_series(texts: Sequence[bytes | None]) -> pl.Series:
+    """A column of UTF-8 texts."""
+    if texts[0] is None and texts.count(None) == len(texts):
+        return nothing(len(texts), Type.JSON)
     try:
         return pl.Series(texts, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.PolarsError:  # bytes that are no UTF-8
@@ -237,11 +250,18 @@ class Levels:
                 wholes += found.values()
                 names += found
                 owners += [index] * len(found)
-        structs = [self._decode(below.item, raw, path) for raw in wholes]
+        structs = self._decode_all(below.item, wholes, path)
         owner = pl.Series(owners, dtype=INDEX)
         level = Level(below.item, structs, above, owner)
         level.names, level.wholes = names, wholes
         return level
+
+    def _decode_all(self, node: Node, raws: list[Raw], path: str) -> list[Any]:
+        """Structs of objects: all at once, each by itself where one does not fit."""
+        try:
+            return cast(list[Any], node.decode_list(b"[" + b",".join(raws) + b"]"))
+        except MISFIT:
+            return [self._decode(node, raw, path) for raw in raws]
 
     def _decode(self, node: Node, raw: Raw, path: str) -> Any:
         try:
@@ -290,10 +310,15 @@ def _of_type(variants: Variants, tag: str, groups: Mapping[Any, _Found], above: 
 
 def _numbered_on(entries: Level, level: Level) -> pl.Series:
     """Positions that go on where a record has two entries of one type, so that they tell rows apart."""
-    if cast(pl.Series, entries.owner).n_unique() == len(entries):
+    owners = cast(pl.Series, entries.owner).to_list()
+    if len(set(owners)) == len(owners):
         return level.position
-    frame = pl.DataFrame({"record": cast(pl.Series, level.root)})
-    return frame.select(pl.int_range(pl.len(), dtype=pl.Int64).over("record")).to_series()
+    begun: Counter[int] = Counter()
+    numbers = []
+    for record in cast(pl.Series, level.root):
+        numbers.append(begun[record])
+        begun[record] += 1
+    return pl.Series(numbers, dtype=pl.Int64)
 
 
 TURNED = 6
@@ -308,7 +333,7 @@ class Walker:
         self.node, self.structs = node, structs
         self._below: dict[str, Walker] = {}
         self._tags: list[Mapping[str, Any]] | None = None
-        self._columns: dict[str, Sequence[Any]] | None = None
+        self._columns: dict[str, list[Any]] | None = None
 
     def below(self, path: Sequence[str]) -> Any:
         """What is declared at the keys of a path."""
@@ -334,17 +359,13 @@ class Walker:
         if len(self.node.attribute) < TURNED:
             return list(map(attrgetter(self.node.attribute[key]), self.structs))
         if self._columns is None:
+            self._columns = {name: [] for name in self.node.struct.__struct_fields__}
+            add = [column.extend for column in self._columns.values()]
             # all fields of some structs at a time, while they are in the processor's cache
-            turned = [
-                list(zip(*map(astuple, self.structs[i : i + TURNED_AT_ONCE]), strict=True))
-                for i in range(0, len(self.structs), TURNED_AT_ONCE)
-            ]
-            fields = self.node.struct.__struct_fields__
-            parts = zip(*turned, strict=True) if turned else ([] for _ in fields)
-            self._columns = {
-                name: part[0] if len(part) == 1 else tuple(chain.from_iterable(part))
-                for name, part in zip(fields, map(list, parts), strict=True)
-            }
+            for i in range(0, len(self.structs), TURNED_AT_ONCE):
+                turned = zip(*map(astuple, self.structs[i : i + TURNED_AT_ONCE]), strict=True)
+                for extend, values in zip(add, turned, strict=True):
+                    extend(values)
         return self._columns[self.node.attribute[key]]
 
     def first(self, paths: tuple[str, ...]) -> Sequence[Any]:

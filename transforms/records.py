@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -25,8 +24,8 @@ from transforms.conform import (
 from transforms.frames import Batch, Drift, Reject, build_frame, polars_schema
 from transforms.levels import Level, Levels, Walker, id_series
 from transforms.repair import Unreadable, as_utf8, repair
-from transforms.shape import Node, at_in, build_tree, compile_node, decoder_of_list, leaf_of, places
-from warehouse.schema import KEY, POSITION, Column, Constant, Context, Each, Parent, Table, Up
+from transforms.shape import Node, at_in, build_tree, compile_node, leaf_of, places
+from warehouse.schema import KEY, POSITION, Column, Constant, Context, Each, Parent, Table, Type, Up
 
 __all__ = ["REJECT_VALUE_CHARACTERS", "RecordReader", "Unreadable", "repair"]
 
@@ -34,12 +33,6 @@ MANY = 40
 """So many new fields of one object are names rather than fields: no more of them are told apart."""
 UNSPEAKABLE = re.compile(r'[\\"\x00-\x1f]')
 """What the names of a compiled decoder's fields can not hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    tree: Node
-    decode_list: Callable[[bytes], list[Any]]
 
 
 class RecordReader:
@@ -53,17 +46,13 @@ class RecordReader:
         self.tables = tables
         self.ignored = ignored
         self._learnt: frozenset[str] = frozenset()
-        self._compiled = self._compile()
+        self.tree = self._compile()
 
-    def _compile(self) -> _Compiled:
+    def _compile(self) -> Node:
+        """The payload places that are known: declared, left out, learnt."""
         tree = build_tree(self.tables, self.ignored, self._learnt)
         compile_node(tree)
-        return _Compiled(tree, decoder_of_list(tree).decode)
-
-    @property
-    def tree(self) -> Node:
-        """The payload places that are known: declared, left out, learnt."""
-        return self._compiled.tree
+        return tree
 
     def read(self, bodies: Iterable[bytes], context: Mapping[str, Any]) -> Batch:
         """Pages (JSON lists of objects) as a Batch. `context` gives the values of Context columns.
@@ -84,26 +73,26 @@ class RecordReader:
         drift: set[Drift] = set()
         while True:
             batch = Batch(drift=drift)
-            compiled = self._compiled
-            records = [record for body in kept for record in self._decode(compiled, body, batch)]
-            if compiled is self._compiled:
+            tree = self.tree
+            records = [record for body in kept for record in self._decode(tree, body, batch)]
+            if tree is self.tree:
                 break  # else something was learnt, and structs of two trees do not mix
-        self._fill(compiled.tree, records, batch, context)
+        self._fill(tree, records, batch, context)
         return batch
 
     def decode(self, bodies: Iterable[bytes]) -> list[Any]:
         """Only the decoding, to measure what the rest costs."""
-        return [record for body in bodies for record in self._decode(self._compiled, body, Batch())]
+        return [record for body in bodies for record in self._decode(self.tree, body, Batch())]
 
-    def _decode(self, compiled: _Compiled, body: bytes, batch: Batch) -> list[Any]:
+    def _decode(self, tree: Node, body: bytes, batch: Batch) -> list[Any]:
         try:
-            records = compiled.decode_list(body)
+            records: list[Any] = tree.decode_list(body)
         except MISFIT:
-            return self._decode_each(compiled, body, batch)
+            return self._decode_each(tree, body, batch)
         batch.records += len(records)
         return records
 
-    def _decode_each(self, compiled: _Compiled, body: bytes, batch: Batch) -> list[Any]:
+    def _decode_each(self, tree: Node, body: bytes, batch: Batch) -> list[Any]:
         try:
             if as_utf8(body) is not body:
                 raise UnicodeDecodeError("utf-8", b"", 0, 1, "not UTF-8")
@@ -112,20 +101,20 @@ class RecordReader:
             raise Unreadable(f"not a JSON list: {error}") from None
         except MISFIT:
             batch.drift.add(Drift("", "repaired", "string"))
-            return self._decode(compiled, repair(body), batch)
+            return self._decode(tree, repair(body), batch)
         batch.records += len(raws)
         records, misfits = [], []
         for raw in raws:
             try:
-                records.append(compiled.tree.decode(raw))
+                records.append(tree.decode(raw))
             except MISFIT:
                 misfits.append((len(records), raw))
                 records.append(None)
-        if misfits and self._learn(compiled.tree, [raw for _, raw in misfits], batch):
+        if misfits and self._learn(tree, [raw for _, raw in misfits], batch):
             return []
         for index, raw in misfits:
             noted = Misfits(batch, self.tables[0].name, _name_record(raw))
-            records[index] = conform(compiled.tree, raw, "", noted)
+            records[index] = conform(tree, raw, "", noted)
         return [record for record in records if record is not None]
 
     def _learn(self, tree: Node, raws: Sequence[Raw], batch: Batch) -> bool:
@@ -147,8 +136,8 @@ class RecordReader:
             batch.drift.add(drift)
         if not paths <= self._learnt:
             self._learnt |= paths
-            self._compiled = self._compile()
-        return self._compiled.tree is not tree  # another thread may have learnt the same
+            self.tree = self._compile()
+        return self.tree is not tree  # another thread may have learnt the same
 
     def _fill(self, tree: Node, records: list[Any], batch: Batch, context: Mapping[str, Any]) -> None:
         records, names = latest_by_key(self.tables[0], tree, records, batch)
@@ -166,13 +155,15 @@ class RecordReader:
                         [n for n, out in zip(names, left_out, strict=True) if not out],
                         misfits,
                     )
-            batch.frames[table] = table_frame(table, own, context, batch)
+            unique = is_one_a_record(table, self.tables[0]) or is_unique_by_place(table)
+            batch.frames[table] = table_frame(table, own, context, batch, unique=unique)
             own.report()
 
 
-def table_frame(table: Table, levels: Levels, context: Mapping[str, Any], batch: Batch) -> pl.DataFrame:
-    """The table's rows, from each of its lists."""
-    unique = is_unique_by_place(table)
+def table_frame(
+    table: Table, levels: Levels, context: Mapping[str, Any], batch: Batch, *, unique: bool
+) -> pl.DataFrame:
+    """The table's rows, from each of its lists; `unique` says that no two have one key."""
     frames: list[pl.DataFrame] = []
     for each in table.lists or (None,):
         level = levels.at(each)
@@ -202,6 +193,17 @@ def is_unique_by_place(table: Table) -> bool:
         and all(at in (POSITION, KEY, "?") or isinstance(at, kinds) for at in own)
         and any(isinstance(at, Parent) for at in own)
     )
+
+
+def is_one_a_record(table: Table, root: Table) -> bool:
+    """Whether a table has a row a record and the key of the first table, by which records are told apart;
+    only where it is of texts: two different numbers or times may mean the same."""
+    own, first = (
+        [(c.at, c.default) for c in t.all_columns if c.name in t.key and not isinstance(c.at, Context)]
+        for t in (table, root)
+    )
+    texts = all(c.type is Type.VARCHAR for c in table.all_columns if c.name in table.key)
+    return not table.lists and texts and bool(own) and own == first
 
 
 def latest_by_key(

@@ -66,6 +66,7 @@ class Node:
     open: bool = False
     struct: Any = None
     decode: Any = None
+    decode_list: Any = None
     attribute: dict[str, str] = field(default_factory=dict)
 
 
@@ -303,7 +304,8 @@ ESCAPES = (("~", "~0"), ("/", "~1"), ("[", "~2"), ("]", "~3"), ("{", "~4"), ("}"
 
 
 def compile_node(node: Node, name: str = "Record", tag: str | None = None) -> Any:
-    """The msgspec Struct type of a node; sets `struct`, `decode`, `attribute` (key → attribute)."""
+    """The msgspec Struct type of a node; sets `struct`, `decode`, `decode_list`, `attribute` (key →
+    attribute). Numbers in texts are taken as numbers."""
     fields: list[tuple[str, Any, Any]] = []
     rename: dict[str, str] = {}
     for number, (key, sub) in enumerate(node.fields.items()):
@@ -319,6 +321,7 @@ def compile_node(node: Node, name: str = "Record", tag: str | None = None) -> An
         name, fields, rename=rename, forbid_unknown_fields=not node.open, gc=False, **tagged
     )
     node.decode = msgspec.json.Decoder(node.struct, strict=False).decode
+    node.decode_list = msgspec.json.Decoder(list.__class_getitem__(node.struct), strict=False).decode
     return node.struct
 
 
@@ -351,11 +354,6 @@ def _compile_variants(variants: Variants, name: str) -> Any:
     compile_node(variants.rest, f"{name}_rest", "")
     variants.tags[variants.rest.struct] = None
     return reduce(or_, [*structs, variants.rest.struct])
-
-
-def decoder_of_list(node: Node) -> msgspec.json.Decoder[list[Any]]:
-    """A decoder of JSON lists of a compiled node; numbers in texts are taken as numbers."""
-    return msgspec.json.Decoder(list.__class_getitem__(node.struct), strict=False)
 
 
 def json_type(value: object) -> str:

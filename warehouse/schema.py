@@ -61,14 +61,13 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Part number `part` of what a function makes of several places, given as (path, type).
+    """What a function makes of several places, given as (path, type).
 
-    The function takes one polars series a place and returns as many series as it has parts.
+    It takes a list of values a place, and returns one as long. JSON comes as bytes; texts are returned so.
     """
 
     places: tuple[tuple[str, Type], ...]
-    make: Callable[..., tuple[Any, ...]]
-    part: int = 0
+    make: Callable[..., list[Any]]
 
 
 ELEMENT = "."
