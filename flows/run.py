@@ -41,7 +41,7 @@ from warehouse.store import Store
 
 logger = logging.getLogger(__name__)
 
-FLUSH_BYTES = 8_000_000
+FLUSH_BYTES = 6_000_000
 """Pages are archived and loaded when a slice has gathered so much: bounds memory whatever its size."""
 
 MOST_HELD_BYTES = 24_000_000

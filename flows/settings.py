@@ -125,7 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retries: Annotated[int, NotNegative] = 5
     details: Annotated[int, NotNegative] = 10_000
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 60
-    memory: str = "100MB"
+    memory: str = "160MB"
     privacy: Literal["hash", "drop", "keep"] = "hash"
     privacy_members: Literal["hash", "drop", "keep"] = "keep"
     privacy_requests: Literal["", "hash", "drop", "keep"] = ""

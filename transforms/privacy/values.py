@@ -286,8 +286,10 @@ class Values:
 
     def named(self, path: str, key: str, raw: Raw, marks: Marks = None, depth: int = 0) -> Raw:
         """A field of free data."""
-        here = f"{path}/{key}"
         kind = kind_of(key)
+        if not self.policy.overrides:  # then nothing depends on the path
+            return self.free(raw, path, marks, depth) if kind is None else self.of_kind(kind, raw, path)
+        here = f"{path}/{key}"
         override = self.policy.override(here) if kind != "secret" else None
         if override is not None:
             return self.hashed(raw, override)
@@ -304,15 +306,15 @@ class Values:
 
     def free(self, raw: Raw, path: str, marks: Marks = None, depth: int = 0) -> Raw:
         """Free data, read only where there are marks of something personal in it."""
-        kind = first_byte(raw)
+        data = bytes(raw)
+        kind = data[0]
         if kind == QUOTE:
-            return self.text(raw, path)
+            return self.text(raw, path) if may_be_email(data) else raw
         if kind not in b"{[":
             return raw
-        data = bytes(raw)
         if marks is None:
             marks = suspects(data)
-        if not self.strict and not any(mark in data for mark in marks):
+        if not self.strict and not any(map(data.__contains__, marks)):
             return raw
         if depth == DEEPEST:
             return self.hidden(raw, path)
