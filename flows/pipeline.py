@@ -38,7 +38,7 @@ from flows.retention import keep_archive
 from flows.run import Run, plan_row
 from flows.settings import Settings, UsageError
 from flows.sweep import Asked, lists_again, record_sweep, slices_again
-from flows.workers import Clock, Observer, Threads, Workers, share_memory
+from flows.workers import Clock, Observer, Threads, Workers
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table
@@ -114,7 +114,6 @@ def _export(
     workers: Workers,
 ) -> Result:
     began = datetime.now(UTC)
-    share_memory()
     remove_rebuilt(settings.home_path)
     store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,9 +11,6 @@ from extractors.plan import Slice
 
 MOST_THREADS = 512
 """Never reached: each stream has its own bound."""
-
-M_ARENA_MAX = -8
-"""Of glibc's mallopt (malloc.h)."""
 
 T = TypeVar("T")
 
@@ -68,10 +63,3 @@ class Clock:
     def now(self) -> datetime:
         """UTC without a zone."""
         return datetime.now(UTC).replace(tzinfo=None) + self.offset
-
-
-def share_memory() -> None:
-    """Lets all threads take memory from one place, where the C library is glibc: else it makes up to sixteen,
-    and each keeps what the pages in it left behind (40 MB in a night of 10,000 issues)."""
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(M_ARENA_MAX, 1)
