@@ -35,3 +35,13 @@ def test_a_line_without_text_is_none() -> None:
 
 def test_lines_that_are_not_numbered_one_by_one_do_no_harm() -> None:
     assert taken([[1, "a"], [5, "b"], [9, "c"]], 5) in (None, "b")
+
+
+def test_a_line_is_found_also_where_json_is_written_with_spaces() -> None:
+    text = json.dumps([[1, "a"], [2, "  ]"], [3, "c"]]).encode()
+    assert context_line([text, text], [2, 3]) == [b"  ]", b"c"]
+
+
+def test_a_text_that_looks_like_the_beginning_of_a_line_is_none() -> None:
+    assert taken([[1, "a"], [2, "b"], [3, "c"], [4, "[1,"], [5, "[2,"]], 1) == "a"
+    assert taken([[1, "a"], [2, "b"], [3, "c"], [4, "[1,"], [5, "[2,"]], 2) == "b"
