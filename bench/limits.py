@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import duckdb
@@ -25,8 +26,8 @@ def measure(requests: int = 400) -> list[Row]:
 def of_clients(requests: int) -> list[Row]:
     """As tests/client/bench_governor.py measures it: answers take 100 ms, eight threads ask."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    import httpx  # noqa: F401 - their loading is not what is measured
-    import tenacity  # noqa: F401 - the same
+    for library in ("httpx", "tenacity"):  # their loading is not what is measured
+        import_module(library)
 
     from tests.client.bench_governor import CASES, measure_beside
 

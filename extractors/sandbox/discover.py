@@ -148,8 +148,7 @@ class Discover:
             values |= {name: figure(members) for name, figure in figures}
             rows.append({name: values[name] for name in fields})
         for name in reversed(sorts):
-            column = name.lstrip("-")
-            rows.sort(key=lambda row, c=column: _rank(row[c]), reverse=name.startswith("-"))  # type: ignore[misc]
+            rows.sort(key=_by(name.lstrip("-")), reverse=name.startswith("-"))
         return rows
 
     def _meta(self, fields: list[str], dataset: str) -> dict[str, Any]:
@@ -260,6 +259,10 @@ def _compare(getter: Getter, operator: str, limit: float) -> Test:
 
 def _key(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _by(column: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda row: _rank(row[column])
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
