@@ -57,8 +57,10 @@ def load(
         if parent and parent.name in all_new and not clear:
             _insert(store, table, frame, seen_at)
         elif len(owners):
-            _keep_earlier(store, table, owners)
-            if not _delete(store, table, parent or table, owners) and not parent:
+            gone = 0
+            if _keep_earlier(store, table, owners):
+                gone = _delete(store, table, parent or table, owners)
+            if not gone and not parent:
                 all_new.add(table.name)
             _insert(store, table, frame, seen_at)
 
@@ -72,40 +74,44 @@ def _delete(store: Store, table: Table, owner: Table, owners: ArrowSource) -> in
         )
     else:
         same = " and ".join(f"stored.{quote(k)} = owners.{quote(k)}" for k in owner.key)
-    with store.frame("owners", owners):
+    with store.frame(owners) as name:
         gone = store.connection.execute(
-            f"delete from {table.full_name} as stored using owners where {same}"
+            f"delete from {table.full_name} as stored using {name} as owners where {same}"
         ).fetchone()
     return int(gone[0]) if gone else 0
 
 
-def _keep_earlier(store: Store, table: Table, owners: ArrowSource) -> None:
-    """Puts aside what a null of an incoming row must not replace."""
+def _keep_earlier(store: Store, table: Table, owners: ArrowSource) -> bool:
+    """Puts aside what a null of an incoming row must not replace. False where it saw that none of the rows
+    is stored."""
     kept = [c.name for c in table.all_columns if c.keep]
-    if kept:
-        columns = ", ".join(map(quote, (*table.key, *kept)))
-        with store.frame("owners", owners):
-            store.connection.execute(
-                f"create or replace temp table earlier as select {columns} from {table.full_name} "
-                f"semi join owners using ({', '.join(map(quote, table.key))})"
-            )
+    if not kept:
+        return True
+    columns = ", ".join(map(quote, (*table.key, *kept)))
+    with store.frame(owners) as name:
+        found = store.connection.execute(
+            f"create or replace temp table earlier as select {columns} from {table.full_name} "
+            f"semi join {name} using ({', '.join(map(quote, table.key))})"
+        ).fetchone()
+    return found is None or bool(found[0])
 
 
 def _insert(store: Store, table: Table, frame: ArrowSource, seen_at: datetime) -> None:
     if not len(frame):
         return
     names = ", ".join(quote(c.name) for c in table.all_columns)
-    values, source = [], "incoming"
+    values, earlier = [], ""
     for column in table.all_columns:
         value = _value(store, table, column.name, column.type)
         values.append(f"coalesce({value}, earlier.{quote(column.name)})" if column.keep else value)
     if any(c.keep for c in table.all_columns):
-        source += f" left join earlier using ({', '.join(map(quote, table.key))})"
-    with store.frame("incoming", frame):
+        earlier = f" left join earlier using ({', '.join(map(quote, table.key))})"
+    with store.frame(frame) as name:
         if table.history:
-            _keep_history(store, table, seen_at)
+            _keep_history(store, table, name, seen_at)
         store.connection.execute(
-            f"insert into {table.full_name} ({names}) select {', '.join(values)} from {source}"
+            f"insert into {table.full_name} ({names}) select {', '.join(values)} "
+            f"from {name} as incoming{earlier}"
         )
 
 
@@ -162,19 +168,19 @@ def fit_table(store: Store, table: Table) -> list[str]:
     return added
 
 
-def _keep_history(store: Store, table: Table, seen_at: datetime) -> None:
+def _keep_history(store: Store, table: Table, incoming: str, seen_at: datetime) -> None:
     history = history_table(table)
     same = " and ".join(f"h.{quote(k)} = i.{quote(k)}" for k in table.key)
     other = " or ".join(f"h.{quote(c)} is distinct from i.{quote(c)}" for c in table.tracked)
     store.connection.execute(
-        f"update {history.full_name} as h set valid_to = ? from incoming as i "
+        f"update {history.full_name} as h set valid_to = ? from {incoming} as i "
         f"where {same} and h.valid_to is null and ({other})",
         [seen_at],
     )
     names = [c.name for c in history.all_columns if c.name not in ("valid_from", "valid_to")]
     store.connection.execute(
         f"insert into {history.full_name} ({', '.join(map(quote, names))}, valid_from, valid_to) "
-        f"select {', '.join('i.' + quote(n) for n in names)}, ?, null from incoming as i "
+        f"select {', '.join('i.' + quote(n) for n in names)}, ?, null from {incoming} as i "
         f"where not exists (select 1 from {history.full_name} as h where {same} and h.valid_to is null)",
         [seen_at],
     )
