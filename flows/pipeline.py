@@ -404,15 +404,7 @@ def _finish(run: Run, settings: Settings, result: Result) -> None:
                 [run.run_id],
             )
         )
-    names = ("stream", "request", "organization_id", "project_id", "status", "expected", "loaded", "reason")
-    result.incomplete = [
-        dict(zip(names, row, strict=True))
-        for row in run.store.rows(
-            f"select {', '.join(names)} from meta.coverage where run_id = ? "
-            "and status not in ('complete', 'sampled') order by all",
-            [run.run_id],
-        )
-    ]
+    result.incomplete = state.incomplete(run.store, run.run_id)
     result.rows = state.table_rows(run.store)
     tables = [t for stream in run.streams.values() for r in run.requests(stream.name) for t in r.tables]
     findings = run_checks(

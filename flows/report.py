@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST_TROUBLES = 8
 """Incomplete slices shown on the closing screen; `status` lists all."""
+
+MOST_REASONS = 3
+"""Why one project is not complete, in as many sentences at most."""
 
 
 def to_json(value: Any) -> str:
@@ -210,19 +214,47 @@ def print_lookup(found: dict[str, Any]) -> None:
 
 
 def troubles(incomplete: Sequence[dict[str, Any]]) -> list[str]:
-    """Incomplete slices as lines: one for each scope and status, with its streams and a reason."""
+    """Incomplete slices as lines: one for each scope and status, with its streams and the reasons."""
     scopes: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for slice_ in incomplete:
         key = (slice_["organization_id"], slice_["project_id"] or "", slice_["status"])
         scopes.setdefault(key, []).append(slice_)
     lines = []
-    for (organization_id, project_id, status), slices in scopes.items():
-        scope = f"project {project_id}" if project_id else f"organization {organization_id}"
+    for (_, _, status), slices in scopes.items():
         streams = ", ".join(dict.fromkeys(f"{s['stream']} {s['request'] or ''}".strip() for s in slices))
-        lines.append(visible(f"{scope}: {status} ({streams}). {slices[0]['reason'] or ''}".strip()))
+        lines.append(visible(f"{_scope(slices[0])}: {status} ({streams}). {_reasons(slices)}".strip()))
     if len(lines) > MOST_TROUBLES:
         lines[MOST_TROUBLES:] = [f"… and {len(lines) - MOST_TROUBLES} more: sentry-warehouse status --json"]
     return lines
+
+
+def _scope(slice_: dict[str, Any]) -> str:
+    """A slice's project or organization by its slug, by its id where no slug is known."""
+    organization, project = slice_.get("organization_slug"), slice_.get("project_slug")
+    if not slice_["project_id"]:
+        return f"organization {organization or slice_['organization_id']}"
+    return (
+        f"project {organization}/{project}" if organization and project else f"project {slice_['project_id']}"
+    )
+
+
+def _reasons(slices: Sequence[dict[str, Any]]) -> str:
+    """Why slices are not complete; where that differs, the most frequent ones and how often each was so."""
+    found: Counter[str] = Counter()
+    for slice_ in slices:
+        found[slice_["reason"] or ""] += slice_.get("days", 1)
+    if len(found) == 1:
+        return next(iter(found))
+    said = [
+        f"{'Once' if times == 1 else f'{times:,} times'}: {reason or 'no reason is known.'}"
+        for reason, times in found.most_common(MOST_REASONS)
+    ]
+    more = len(found) - MOST_REASONS
+    if more > 0:
+        said.append(
+            f"And {more:,} more {'kind' if more == 1 else 'kinds'}; see `sentry-warehouse status --json`."
+        )
+    return " ".join(said)
 
 
 def print_status(found: dict[str, Any]) -> None:

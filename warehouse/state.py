@@ -159,6 +159,21 @@ def _slices(store: Store, where: str, values: list[Any]) -> list[dict[str, Any]]
     return made
 
 
+def incomplete(store: Store, run_id: str) -> list[dict[str, Any]]:
+    """What is not complete of a run, as coverage has it, with the slugs that organization and project had."""
+    names = ("stream", "request", "organization_id", "project_id", "status", "expected", "loaded", "reason")
+    slugs = ("organization_slug", "project_slug")
+    rows = store.rows(
+        f"select {', '.join(names)}, {', '.join(slugs)} from meta.coverage left join "
+        "(select organization_id, project_id, max(organization_slug) as organization_slug, "
+        "max(project_slug) as project_slug from meta.slices where run_id = ? group by all) "
+        "using (organization_id, project_id) "
+        "where run_id = ? and status not in ('complete', 'sampled') order by all",
+        [run_id, run_id],
+    )
+    return [dict(zip((*names, *slugs), row, strict=True)) for row in rows]
+
+
 def items_asked(store: Store, run_id: str) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """(stream, request) → (organization_id, id) of the items that are in a run's plan, done or not."""
     asked: dict[tuple[str, str], set[tuple[str, str]]] = {}

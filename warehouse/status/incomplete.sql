@@ -3,14 +3,18 @@ select
     table_name as stream,
     '' as request,
     organization_id,
+    organization_slug,
     project_id,
+    project_slug,
     min(day)::timestamp as window_start,
     max(day)::timestamp + interval 1 day as window_end,
+    count(*) as days,
     status,
     sum(expected)::bigint as expected,
     sum(loaded)::bigint as loaded,
-    arg_max(reason, checked_at) as reason
+    reason
 from {standing}
+left join {slugs} using (organization_id, project_id)
 where status not in ('complete', 'sampled')
-group by table_name, organization_id, project_id, status
+group by all
 order by all
