@@ -355,6 +355,7 @@ class Client:
         http = self._open()
         self._watch.begin(LONGEST_ANSWER * self._timeout)
         asking.now = True
+        asking.sent += 1
         headers: dict[str, str] = {}
         status = 0
         stopped = False

@@ -158,9 +158,10 @@ def open_http(ca_bundle: str | None, timeout: float, user_agent: str, watch: Wat
 
 
 class _Asking(threading.local):
-    """Whether this thread is in the middle of one of our requests."""
+    """Whether this thread is in the middle of one of our requests, and how many it has sent."""
 
     now = False
+    sent = 0
 
 
 asking = _Asking()

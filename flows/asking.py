@@ -114,7 +114,6 @@ def ask_items(
             failing += 1
             if failing >= MOST_FAILING or len(items) == 1:
                 raise
-            progress.requests += error.requests
             progress.status, progress.reason = "partial", f"At least one item brought no answer: {error}"
             continue
         failing = 0

@@ -48,18 +48,12 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         return
 
     def ask(parameters: Parameters) -> Answer:
-        try:
-            answer = run.clients.of(slice_.organization_id).get(
-                path_of(slice_, request),
-                asked(run, slice_, parameters),
-                region=run.organizations[slice_.organization_id].region or None,
-                retries=run.retries,
-            )
-        except SentryError as error:
-            progress.requests += error.requests
-            raise
-        progress.requests += answer.requests
-        return answer
+        return run.clients.of(slice_.organization_id).get(
+            path_of(slice_, request),
+            asked(run, slice_, parameters),
+            region=run.organizations[slice_.organization_id].region or None,
+            retries=run.retries,
+        )
 
     def count(parameters: Parameters) -> int:
         if asks_nobody(run, slice_, parameters):

@@ -23,6 +23,7 @@ from extractors.errors import (
     TooLarge,
     Unauthorized,
 )
+from extractors.network import asking
 from extractors.plan import Organization, Slice, page_size, path_of, split
 from extractors.stream import DiscoverQuery, Request, Stream
 from flows.asking import ask_items, ask_pages, asked, is_outside_retention
@@ -65,10 +66,13 @@ SAMPLED = "Sentry answered from a part of its data; these figures are extrapolat
 
 @dataclass(slots=True)
 class Progress:
-    """What a slice has come to so far."""
+    """What a slice has come to so far. Made in the thread that sends its requests; `handed` are those that
+    were sent for it before."""
 
     started_at: datetime
     requests: int = 0
+    handed: int = 0
+    sent_before: int = field(default_factory=lambda: asking.sent)
     records: int = 0
     bytes: int = 0
     files: int = 0
@@ -83,6 +87,11 @@ class Progress:
     again: bool = False
     closed: bool = False
     children: list[Slice] = field(default_factory=list)
+
+    def count_requests(self) -> int:
+        """Counts what its thread has sent, with or without an answer; returns how many are new."""
+        known, self.requests = self.requests, self.handed + asking.sent - self.sent_before
+        return self.requests - known
 
     def look(self, request: Request, answer: Answer, page_size: int) -> None:
         """Notes where a listing may have ended early: an empty page of a search after a full one, or a full
@@ -158,9 +167,10 @@ class Run:
         try:
             self._fetch_and_load(slice_, answers, progress)
         except (SentryError, Unreadable) as error:
-            progress.requests += getattr(error, "requests", 0)
+            self._tell_requests(slice_, progress)
             if not self._take_in(slice_, progress, error):
                 return []
+        self._tell_requests(slice_, progress)
         if not progress.closed:
             with self.store.transaction():
                 self._close(slice_, progress)
@@ -168,6 +178,9 @@ class Run:
             self.observer.planned(progress.children)
         self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
         return progress.children
+
+    def _tell_requests(self, slice_: Slice, progress: Progress) -> None:
+        self.observer.progressed(slice_, progress.count_requests(), 0)
 
     def _take_in(self, slice_: Slice, progress: Progress, error: Exception) -> bool:
         """Makes an error the slice's status; False when the run was asked to stop: it stays open."""
@@ -245,6 +258,8 @@ class Run:
     def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
         request = self.request(slice_)
         if answers is not None:
+            answers = list(answers)
+            progress.handed = sum(answer.requests for answer in answers)
             answered: Iterable[tuple[str, Answer]] = (("", answer) for answer in answers)
         elif slice_.items is not None:
             answered = ask_items(self, slice_, request, slice_.items, progress)
@@ -267,7 +282,7 @@ class Run:
         pages: list[Page] = []
         size = 0
         for item, answer in answered:
-            progress.requests += answer.requests
+            self._tell_requests(slice_, progress)
             progress.bytes += len(answer.body)
             first = not slice_.page_cursor and not progress.files
             pages.append(self._page(slice_, request, answer, item=item, first=first))
@@ -280,7 +295,6 @@ class Run:
             if (size >= FLUSH_BYTES or crowded) and answer.cursor:
                 self._load(slice_, pages, progress, answer.cursor)
                 pages, size = [], 0
-            self.observer.progressed(slice_, answer.requests, 0)
         if pages:
             self._load(slice_, pages, progress, "")
 
@@ -369,6 +383,7 @@ class Run:
     def _load(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
         """Archives and loads pages on the writer's thread: memory that polars and DuckDB free stays with the
         thread that used it, so that twenty threads kept 150 MB more."""
+        self._tell_requests(slice_, progress)
         self.writer.submit(self._write, slice_, pages, progress, cursor).result()
 
     def _write(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:

@@ -145,9 +145,7 @@ def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) ->
     region = run.organizations[slice_.organization_id].region or None
 
     def ask(parameters: list[tuple[str, str]]) -> Answer:
-        answer = client.get(path_of(slice_, request), parameters, region=region, retries=run.retries)
-        progress.requests += answer.requests
-        return answer
+        return client.get(path_of(slice_, request), parameters, region=region, retries=run.retries)
 
     def ask_apart() -> Iterator[tuple[str, Answer]]:
         """Each value that the totals know, page by page. The cursor is the value and its page."""
@@ -193,7 +191,6 @@ def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) ->
             total = run.totals.alone(slice_, request, ask)
             progress.expected = total.sum
         if request.apart and reached < total.sum and total.apart:
-            progress.requests += sum(a.requests for a in answers)
             answers = ()
             yield from ask_apart()
     yield from (("", answer) for answer in answers)

@@ -20,6 +20,7 @@ def run(
     *only: str,
     since: datetime | None = None,
     until: datetime | None = None,
+    observer: Progress | None = None,
     **more: Any,
 ) -> Result:
     """An export of some streams, or a backfill."""
@@ -27,7 +28,11 @@ def run(
     values |= {"streams": {"only": list(only)}, "timeout": 5, **more}
     command = "backfill" if since else "export"
     return export(
-        load_settings(None, values, environment={}), Progress(), command=command, since=since, until=until
+        load_settings(None, values, environment={}),
+        observer or Progress(),
+        command=command,
+        since=since,
+        until=until,
     )
 
 

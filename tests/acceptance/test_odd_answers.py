@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flows.progress import Progress
 from tests.acceptance.odd import rows, run
 from tests.acceptance.strict import Asked, StrictSentry
 from tests.acceptance.world import API, World
@@ -97,6 +98,32 @@ def test_coverage_counts_the_requests_of_what_was_refused_and_says_what_is_sampl
         ("teams", "forbidden", 1, True),
     ]
     assert rows(tmp_path, "select sum(requests) from meta.coverage") == [(asked,)]
+
+
+def test_every_request_is_counted_whatever_comes_of_it(tmp_path: Path) -> None:
+    """Those that are sent again, of the older way, of totals that are refused, and control questions."""
+    query = {"name": "odd", "fields": ["title", "count()"]}
+    observer = Progress()
+    with StrictSentry(World(web_issues=3)) as sentry:
+        streams = ("teams", "issues", "events", "sessions", "discover", "event_counts")
+        run(sentry, tmp_path, *streams, discover=[query])
+        lost = next(iter(sentry.world.issues))
+        sentry.world.dropped = {lost}
+        sentry.overrides = [
+            (".*/teams/", lambda _: (500, {"detail": "Internal Error"}, {})),
+            (".*/web/events/", lambda _: (502, b"", {})),
+            (".*/sessions/", lambda _: (400, {"detail": "Invalid query."}, {})),
+            (".*/acme/events/", lambda _: (400, {"detail": "Invalid query."}, {})),
+            (r".*/issues/\d+/", lambda _: (404, {"detail": "The requested resource does not exist"}, {})),
+        ]
+        before = len(sentry.asked)
+        result = run(sentry, tmp_path, *streams, discover=[query], retries=1, observer=observer)
+        asked = len(sentry.asked) - before
+    assert result.requests == asked
+    counted = "select sum(requests)::int, bool_and(requests > 0) from meta.coverage"
+    of_run = f"where run_id = '{result.run_id}' and request <> 'audit'"
+    assert rows(tmp_path, f"{counted} {of_run}") == [(asked, True)]
+    assert sum(counts.requests for counts in observer.streams.values()) == asked
 
 
 def test_projects_that_are_not_wanted_are_asked_for_by_nobody(tmp_path: Path) -> None:
