@@ -11,7 +11,7 @@ from pathlib import Path
 
 from extractors.archive import Archive, Page
 from extractors.stream import Request, Stream, all_streams
-from flows.forget_rows import blank_rows, events_of
+from flows.forget_rows import blank_rows, count_rows, events_of
 from flows.loading import known_fields
 from flows.planning import discover_queries
 from flows.policy import policy_of
@@ -37,8 +37,9 @@ COPIES = ("warehouse.*.duckdb", "warehouse.*.duckdb.wal", "warehouse.duckdb.wal"
 @dataclass(slots=True)
 class Forgotten:
     """What was found and done. `records` counts by stream what stood in the archive, once for each time it
-    was read; `rows` counts rows of tables that changed. `beside` are other values by which the same records
-    named their user. `not_ours` are files in the home that nothing was done with."""
+    was read; `rows` counts rows of tables that changed, or would: a dry run knows them only where archived
+    pages were let go. `beside` are other values by which the same records named their user. `not_ours` are
+    files in the home that nothing was done with."""
 
     telling: bool = True
     files: int = 0
@@ -119,6 +120,11 @@ class _Work:
         unfinished = self.home / UNFINISHED
         self.report.finished_earlier = unfinished.exists()
         held = self._look()
+        if (
+            dry_run and self.begins_after is not None
+        ):  # rows whose archived pages were let go tell of them, too
+            with Store(self.home / "warehouse.duckdb", memory_limit=self.settings.memory) as store:
+                self.report.rows = count_rows(store, self.forgetting, self._streams())
         self.report.beside = list(self.forgetting.beside)
         self.report.not_ours = sorted(self._strangers())
         if dry_run:

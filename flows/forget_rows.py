@@ -35,7 +35,8 @@ read_list = msgspec.json.Decoder(list[Raw]).decode
 class _Rows:
     """A stored table: its columns with text, where records have them, and whose records they are."""
 
-    table: str
+    schema: str
+    name: str
     columns: list[str]
     json: frozenset[str]
     key: frozenset[str]
@@ -46,6 +47,10 @@ class _Rows:
     named_by: str = ""
     of_events: bool = False
     discover: bool = False
+
+    @property
+    def table(self) -> str:
+        return f"{quote(self.schema)}.{quote(self.name)}"
 
 
 @dataclass(slots=True)
@@ -73,10 +78,28 @@ def blank_rows(store: Store, forgetting: Forgetting, streams: Streams, events: s
     theirs = events | events_of(store, forgetting, streams)
     with store.transaction():
         for rows in _tables(store, streams):
-            _blank(store, forgetting, rows, theirs if rows.of_events else set())
+            for number, made in _changes(store, forgetting, rows, theirs if rows.of_events else set()):
+                store.connection.execute(
+                    f"update {rows.table} set {', '.join(f'{quote(n)} = ?' for n in made)} where rowid = ?",
+                    [*made.values(), number],
+                )
 
 
-def _blank(store: Store, forgetting: Forgetting, rows: _Rows, theirs: set[str]) -> None:
+def count_rows(store: Store, forgetting: Forgetting, streams: Streams) -> dict[str, int]:
+    """How many rows of each table of data `blank_rows` would change."""
+    theirs = events_of(store, forgetting, streams)
+    counts = {
+        rows.name: sum(1 for _ in _changes(store, forgetting, rows, theirs if rows.of_events else set()))
+        for rows in _tables(store, streams)
+        if rows.schema == "main"
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _changes(
+    store: Store, forgetting: Forgetting, rows: _Rows, theirs: set[str]
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Rows that have to change, by number, and what their columns hold then."""
     for row in _read(store, forgetting, rows, theirs):
         record = _record(rows, row)
         treated = forgetting.record(
@@ -100,10 +123,7 @@ def _blank(store: Store, forgetting: Forgetting, rows: _Rows, theirs: set[str]) 
             if changed:
                 made[name] = forgetting.stand_in(text) if left is None and name in rows.key else left
         if made:
-            store.connection.execute(
-                f"update {rows.table} set {', '.join(f'{quote(n)} = ?' for n in made)} where rowid = ?",
-                [*made.values(), row.number],
-            )
+            yield row.number, made
 
 
 def _read(store: Store, forgetting: Forgetting, rows: _Rows, events: set[str]) -> Iterator[_Row]:
@@ -155,7 +175,7 @@ def _tables(store: Store, streams: Streams) -> Iterator[_Rows]:
             continue
         json = frozenset(c for c, t in zip(columns, types, strict=True) if t == "JSON")
         # of a query all that is no figure may be part of the key
-        rows = _Rows(f"{quote(schema)}.{quote(name)}", columns, json, keys.get(name, frozenset(columns)))
+        rows = _Rows(schema, name, columns, json, keys.get(name, frozenset(columns)))
         if schema == "main" and name in declared:
             stream, request, table = declared[name]
             each = table.lists[0] if table.lists else None

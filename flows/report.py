@@ -171,7 +171,7 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
         say(f"Archive: {held}; records: {records or 'none'}.")
     if done.rows:
         rows = ", ".join(f"{table} {count:,}" for table, count in sorted(done.rows.items()))
-        say(f"Tables:  {sum(done.rows.values()):,} rows changed: {rows}.")
+        say(f"Tables:  rows that {'would change' if dry_run else 'changed'}: {rows}.")
     if done.published:
         say(f"Published anew: {done.published}; {done.generations_removed:,} older generations removed.")
     if done.removed:

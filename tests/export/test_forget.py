@@ -166,10 +166,18 @@ def test_rows_whose_pages_are_gone_are_blanked(tmp_path: Path, policy: str) -> N
         theirs = sorted(e["event_id"] for e in sandbox.truth("events") if e["user_email"] == email)
     shutil.copytree(home, tmp_path / "before", symlinks=True)
     assert rows(home, "select count(*) from meta.settings where name = 'archive begins after'") == [(1,)]
-    assert leaks(settings, email)
+    held = leaks(settings, email)
+    assert held
+    looked = forget(settings, email, dry_run=True)
+    assert leaks(settings, email) == held
+    assert rows(home, "select * from events order by all") == rows(
+        tmp_path / "before", "select * from events order by all"
+    )
     done = forget(settings, email)
     assert leaks(settings, email) == set()
     assert done.rows["events"] >= 1
+    assert looked.found
+    assert looked.rows == done.rows
     listed = ", ".join(f"'{e}'" for e in theirs)
     personal = "user_id, user_email, user_username, user_ip_address"
     assert set(rows(home, f"select {personal} from events where event_id in ({listed})")) == {(None,) * 4}
