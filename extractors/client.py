@@ -284,7 +284,7 @@ class Client:
                 return
             if _digest(following.encode()) in seen:
                 raise PagingError(
-                    f"GET {path}: the server sent the same cursor again after {len(seen)} pages.", path=path
+                    f"GET {path}: the server sent the same cursor again, at page {len(seen)}.", path=path
                 )
             digest = _digest(answer.body)
             has_rows = len(answer.body) > 2 and answer.body.strip() != b"[]"

@@ -22,6 +22,11 @@ GAP = "  "
 NUMBERS = ("INT", "DOUBLE", "DECIMAL", "FLOAT", "NUMBER")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, as it is said: `1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def visible(text: str) -> str:
     """The text with everything that could steer a terminal made visible: control characters, and those
     that turn the direction of writing. Line ends and tabs are shown, too: a cell is one line.
@@ -68,7 +73,7 @@ def grid(answer: Answer, width: int | None = None) -> str:
     """Rows as a table with a line that counts them. With a `width` it fits: long cells are cut, columns in
     the middle and rows before the last ones are left out, and the last line says so.
     """
-    count = f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}"
+    count = counted(len(answer.rows), "row")
     rows = [[_cell(value) for value in row] for row in answer.rows]
     notes = []
     if width is not None and len(rows) > MOST_ROWS:
@@ -81,7 +86,7 @@ def grid(answer: Answer, width: int | None = None) -> str:
     if width is not None:
         columns, left_out = _fitted(columns, width)
         if left_out:
-            notes.append(f"{len(answer.names) - left_out} of {len(answer.names)} columns shown")
+            notes.append(f"{len(answer.names) - left_out} of {counted(len(answer.names), 'column')} shown")
     if notes:
         count += f", {', '.join(notes)}; --format csv gives all"
     lines = [GAP.join(cells).rstrip() for cells in zip(*(column.lines() for column in columns), strict=True)]

@@ -24,6 +24,7 @@ from prefect.artifacts import (
 from prefect.settings import PREFECT_API_URL
 
 from extractors.plan import Slice
+from flows.answers import counted
 from flows.orchestration import check_api
 from flows.progress import Counts, Progress
 from flows.replay import Replayed
@@ -141,7 +142,10 @@ def percent(counts: Counts) -> float:
 
 def describe(counts: Counts) -> str:
     """What stands beside a progress bar."""
-    text = f"{counts.done:,} of {counts.planned:,} slices, {counts.requests:,} requests, {counts.rows:,} rows"
+    text = (
+        f"{counts.done:,} of {counted(counts.planned, 'slice')}, {counted(counts.requests, 'request')}, "
+        f"{counted(counts.rows, 'row')}"
+    )
     return f"{text}; **{counts.troubled:,} not complete**" if counts.troubled else text
 
 
@@ -183,7 +187,7 @@ class FileProgress:
             display("The progress", lambda: self._show(done, total))
 
     def _show(self, done: int, total: int) -> None:
-        text = f"{done:,} of {total:,} files"
+        text = f"{done:,} of {counted(total, 'file')}"
         self._id = show_progress(self._id, "replay", round(100 * done / total, 1), text)
 
 

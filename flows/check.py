@@ -21,6 +21,7 @@ from extractors.errors import (
 from extractors.governor import DEFAULT, Governor
 from extractors.plan import Organization, Project, Slice, fill, floor, path_of, stamp
 from extractors.stream import Parameters, Request, Stream
+from flows.answers import counted
 from flows.check_home import check_home
 from flows.clients import Clients
 from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing
@@ -444,10 +445,10 @@ class _Probe:
         if oldest is None:
             self._found.good("retention", f"{self._organization.slug} has no error event")
             return
-        days = (self._end - oldest).days
+        ago = counted((self._end - oldest).days, "day")
         self._found.good(
             "retention",
-            f"the oldest error event of {self._organization.slug} is of {oldest:%Y-%m-%d}, {days} days ago",
+            f"the oldest error event of {self._organization.slug} is of {oldest:%Y-%m-%d}, {ago} ago",
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from extractors.governor import Allowance
+from flows.answers import counted
 from flows.forecast import Forecast, Part
 from flows.report import to_json
 from flows.sizing import Basis
@@ -148,7 +149,7 @@ def _conclusion(planned: Forecast) -> str:
         name = f"{slowest.stream} {slowest.request}".strip()
         text += f"Limits hold beside each other: the whole waits for the slowest, {name}. "
     text += "Loading takes this machine some time besides; what goes wrong is asked again. "
-    return text + f"{planned.asked} requests were sent to find out."
+    return text + f"Finding this out took {counted(planned.asked, 'request')}."
 
 
 def _refusals(planned: Forecast) -> list[str]:

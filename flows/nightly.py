@@ -18,6 +18,7 @@ from pydantic import Field
 
 from extractors.errors import SentryError
 from extractors.stream import all_streams
+from flows.answers import counted
 from flows.artifacts import Artifacts, FileProgress, show_replay, show_report
 from flows.orchestration import PrefectUnreachable
 from flows.pipeline import Result
@@ -301,7 +302,7 @@ def _replay_flow(
     replayed = as_task("replay", lambda: replay_plain(settings, streams=streams, since=since, show=show))
     link, _ = _publish_flow(settings)
     show_replay(replayed, link)
-    message = f"{sum(replayed.rows.values()):,} rows from {replayed.files:,} files"
+    message = f"{counted(sum(replayed.rows.values()), 'row')} from {counted(replayed.files, 'file')}"
     if replayed.unreadable:
         lost = f"{len(replayed.unreadable):,} could not be read: {replayed.unreadable[0]}"
         return replayed, Failed(message=f"{message}; {lost}")

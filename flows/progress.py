@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from extractors.plan import Slice
-from flows.answers import visible
+from flows.answers import counted, visible
 
 WHOLE = ("complete", "sampled")
 """Statuses in meta.coverage that leave nothing to be asked for."""
@@ -101,7 +101,8 @@ class Lines(Progress):
             return
         self._shown[stream] = now
         line = (
-            f"{stream}: {counts.done}/{counts.planned} slices, {counts.requests} requests, {counts.rows} rows"
+            f"{stream}: {counts.done:,}/{counted(counts.planned, 'slice')}, "
+            f"{counted(counts.requests, 'request')}, {counted(counts.rows, 'row')}"
         )
         print(line, file=sys.stderr, flush=True)  # noqa: T201  # this is the log's line
 

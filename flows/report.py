@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.answers import visible
+from flows.answers import counted, visible
 from flows.progress import WHOLE
 
 if TYPE_CHECKING:
@@ -71,19 +71,31 @@ def verdict(result: Result) -> str:
     """How complete a run is: its slices, and apart from them the days whose events were counted again."""
     slices, days = sum(result.slices.values()), sum(result.audited_days.values())
     up_to = f"up to {result.as_of:%Y-%m-%d %H:%M} UTC"
-    audited = f" {days:,} days of projects were audited." if days else ""
+    audited = f" {counted(days, 'day')} of projects {_were(days)} audited." if days else ""
+    whole = f"{'The slice is' if slices == 1 else f'All {slices:,} slices are'} complete, {up_to}."
     if not result.incomplete:
-        return f"All {slices:,} slices are complete, {up_to}.{audited}"
+        return whole + audited
     open_slices, open_days = _not_whole(result.slices), _not_whole(result.audited_days)
     if open_slices:
-        said = (
-            f"{sum(open_slices.values()):,} of {slices:,} slices are not complete ({_listed(open_slices)})."
-        )
-    else:
-        said = f"All {slices:,} slices are complete, {up_to}."
+        short = sum(open_slices.values())
+        whole = f"{not_complete(short, slices)} ({_listed(open_slices)})."
     if open_days:
-        audited = f" {sum(open_days.values()):,} of {days:,} audited days of projects are short of events."
-    return said + audited
+        short = sum(open_days.values())
+        audited = f" {short:,} of {counted(days, 'audited day')} of projects {_are(short)} short of events."
+    return whole + audited
+
+
+def not_complete(short: int, slices: int) -> str:
+    """How many slices are not complete, as it is said."""
+    return f"{short:,} of {counted(slices, 'slice')} {_are(short)} not complete"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _not_whole(counts: dict[str, int]) -> dict[str, int]:
@@ -117,7 +129,7 @@ def print_summary(result: Result, settings: Settings) -> None:
     again = f" ({result.retried:,} of them again, after a fault)" if result.retried else ""
     taken_up = ", taken up where an earlier one stopped" if result.resumed else ""
     console.print(
-        f"\n{result.requests:,} requests{again}, {result.bytes / 1e6:,.1f} MB "
+        f"\n{counted(result.requests, 'request')}{again}, {result.bytes / 1e6:,.1f} MB "
         f"in {result.seconds:,.1f} s{taken_up}."
     )
     console.print(verdict(result), style="yellow" if result.incomplete else "green", soft_wrap=True)
@@ -147,8 +159,9 @@ def print_replay(replayed: Replayed) -> None:
     console = _console()
     speed = replayed.bytes / 1e6 / max(replayed.seconds, 1e-9)
     console.print(
-        f"Rebuilt from {replayed.files:,} files, {replayed.pages:,} pages, {replayed.bytes / 1e6:,.1f} MB "
-        f"in {replayed.seconds:,.1f} s ({speed:,.1f} MB/s); {sum(replayed.rows.values()):,} rows."
+        f"Rebuilt from {counted(replayed.files, 'file')}, {counted(replayed.pages, 'page')}, "
+        f"{replayed.bytes / 1e6:,.1f} MB in {replayed.seconds:,.1f} s ({speed:,.1f} MB/s); "
+        f"{counted(sum(replayed.rows.values()), 'row')}."
     )
     for line in replayed.unreadable:
         console.print(f"Not readable: {visible(line)}", style="yellow", markup=False)
@@ -164,16 +177,20 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
     if done.finished_earlier:
         say("An earlier forget was cut off" + ("." if dry_run else ": it is finished now."))
     if not done.found:
-        say(f"Nothing found in {done.files:,} archive files" + (" and the tables." if not dry_run else "."))
+        say(
+            f"Nothing found in {counted(done.files, 'archive file')}"
+            + (" and the tables." if not dry_run else ".")
+        )
     else:
         records = ", ".join(f"{count:,} of {stream}" for stream, count in sorted(done.records.items()))
-        held = f"{done.files_changed:,} of {done.files:,} files held the person"
+        held = f"{done.files_changed:,} of {counted(done.files, 'file')} held the person"
         say(f"Archive: {held}; records: {records or 'none'}.")
     if done.rows:
         rows = ", ".join(f"{table} {count:,}" for table, count in sorted(done.rows.items()))
         say(f"Tables:  rows that {'would change' if dry_run else 'changed'}: {rows}.")
     if done.published:
-        say(f"Published anew: {done.published}; {done.generations_removed:,} older generations removed.")
+        removed = counted(done.generations_removed, "older generation")
+        say(f"Published anew: {done.published}; {removed} removed.")
     if done.removed:
         say(f"Removed: {', '.join(done.removed)}.")
     if not done.telling:
@@ -251,9 +268,7 @@ def _reasons(slices: Sequence[dict[str, Any]]) -> str:
     ]
     more = len(found) - MOST_REASONS
     if more > 0:
-        said.append(
-            f"And {more:,} more {'kind' if more == 1 else 'kinds'}; see `sentry-warehouse status --json`."
-        )
+        said.append(f"And {counted(more, 'more kind')}; see `sentry-warehouse status --json`.")
     return " ".join(said)
 
 
@@ -285,7 +300,7 @@ def print_status(found: dict[str, Any]) -> None:
         color = "green" if row["is_proven"] else "yellow"
         tables.add_row(
             escape(visible(row["table"])),
-            f"[{color}]{row['whole_days'] or 0:,}/{row['days'] or 0:,} days[/]",
+            f"[{color}]{row['whole_days'] or 0:,}/{counted(row['days'] or 0, 'day')}[/]",
             _minute(row["up_to"]),
             f"[{color}]{row['freshness']}[/]",
             "" if row["expected"] is None else f"{row['expected']:,}",
@@ -305,8 +320,12 @@ def print_status(found: dict[str, Any]) -> None:
     for title, rows, line in (
         (
             "Complete, but not proven",
-            [row for row in found["tables"] if row["unproven_days"]],
-            "{table}: {unproven_days} days. {unproven_reason}",
+            [
+                row | {"how_many": counted(row["unproven_days"], "day")}
+                for row in found["tables"]
+                if row["unproven_days"]
+            ],
+            "{table}: {how_many}. {unproven_reason}",
         ),
         (
             "Fields that are not as declared",

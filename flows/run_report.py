@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.answers import visible
+from flows.answers import counted, visible
 from flows.pipeline import Result
 from flows.replay import Replayed
 from flows.report import troubles, verdict
@@ -86,7 +86,8 @@ def replay_as_markdown(replayed: Replayed, published: Path) -> str:
     """The report of a replay."""
     lost = [f"- {_code(file)}" for file in replayed.unreadable[:MOST]]
     parts = (
-        f"# {replayed.files:,} files, {replayed.pages:,} pages read in {replayed.seconds:,.0f} s",
+        f"# {counted(replayed.files, 'file')}, {counted(replayed.pages, 'page')} "
+        f"read in {replayed.seconds:,.0f} s",
         _published(published),
         "\n".join(["## Could not be read", "", *lost]) if lost else "",
         _rows(replayed.rows),
@@ -98,7 +99,7 @@ def _heading(report: Report) -> str:
     result = report.result
     lines = [
         f"# {verdict(result)}",
-        f"Run `{result.run_id}`: {result.requests:,} requests ({result.retried:,} again), "
+        f"Run `{result.run_id}`: {counted(result.requests, 'request')} ({result.retried:,} again), "
         f"{result.bytes / 1e6:,.1f} MB, {result.seconds:,.0f} s, data up to {result.as_of:%Y-%m-%d %H:%M} UTC"
         + (", taken up where an earlier one stopped." if result.resumed else "."),
     ]

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from extractors.plan import Slice
+from flows.answers import counted
 from flows.run import Run
 from warehouse import state
 from warehouse.worklist import rows_of
@@ -99,8 +100,8 @@ def record_sweep(run: Run) -> None:
         for slice_id, expected, loaded in rows:
             short = loaded < expected
             reason = (
-                f"Sentry's search left out {expected - loaded} issues that events or earlier runs name, and "
-                "they could not all be asked for one by one (setting `details`)."
+                f"Sentry's search left out {counted(expected - loaded, 'issue')} that events or earlier runs "
+                "name, and not all of them could be asked for one by one (setting `details`)."
             )
             connection.execute(
                 "update meta.coverage set expected = ?, loaded = ?, status = ?, reason = ? "

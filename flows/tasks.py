@@ -18,8 +18,10 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from extractors.errors import SentryError
 from extractors.plan import Slice
+from flows.answers import counted
 from flows.artifacts import Artifacts, Outcome
 from flows.progress import WHOLE
+from flows.report import not_complete
 from flows.workers import MOST_THREADS
 from warehouse.store import WarehouseError
 
@@ -187,15 +189,13 @@ def state_of(outcomes: Sequence[Outcome]) -> State[Any]:
         return Completed(name="Split", message="Too much for one window: smaller ones took its place.")
     if worst in DONE:
         notes = [o.reason for o in outcomes if o.reason and o.status != "split"]
-        counted = f"{len(outcomes):,} slices, " if len(outcomes) > 1 else ""
-        return Completed(
-            message="; ".join([f"{counted}{rows:,} {'row' if rows == 1 else 'rows'}", *dict.fromkeys(notes)])
-        )
+        slices = f"{len(outcomes):,} slices, " if len(outcomes) > 1 else ""
+        return Completed(message="; ".join([f"{slices}{counted(rows, 'row')}", *dict.fromkeys(notes)]))
     troubled = [o for o in outcomes if o.status not in DONE]
     lines = [f"{o.slice_.title}: {o.status}: {o.reason}" for o in troubled[:MOST_NAMED]]
     if len(troubled) > MOST_NAMED:
         lines.append(f"… and {len(troubled) - MOST_NAMED:,} more.")
     if len(outcomes) > 1:
-        lines.insert(0, f"{len(troubled):,} of {len(outcomes):,} slices are not complete.")
+        lines.insert(0, f"{not_complete(len(troubled), len(outcomes))}.")
     message = troubled[0].reason if len(outcomes) == 1 else "\n".join(lines)
     return Failed(name="Failed" if worst == "failed" else worst.capitalize(), message=message)

@@ -49,7 +49,8 @@ class Finding:
     @property
     def text(self) -> str:
         """What a person reads."""
-        return f"{self.check.meaning} {self.rows:,} rows, such as {'; '.join(self.examples)}."
+        rows = "row" if self.rows == 1 else "rows"
+        return f"{self.check.meaning} {self.rows:,} {rows}, such as {'; '.join(self.examples)}."
 
 
 def declared_checks(tables: Sequence[Table]) -> Iterator[Check]:

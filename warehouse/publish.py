@@ -230,8 +230,8 @@ def rewrite(source: Path, memory_limit: str = MEMORY) -> None:
             if before != after:
                 lost = next(name for name in before if before[name] != after.get(name))
                 raise WarehouseDamaged(
-                    f"{source} could not be written anew: of {before[lost]} rows of {lost} "
-                    f"{after.get(lost, 0)} came along; the old file stays."
+                    f"{source} could not be written anew (rows of {lost}: {before[lost]} before, "
+                    f"{after.get(lost, 0)} after); the old file stays."
                 )
             connection.execute(f"detach {CATALOG}")
             fresh.chmod(0o600)
@@ -279,8 +279,8 @@ def _check(folder: Path, source_rows: Mapping[str, int], memory_limit: str) -> d
         for name, rows in source_rows.items():
             if found.get(name) != rows and not name.startswith(quote(MARTS) + "."):
                 raise WarehouseDamaged(
-                    f"The copy has {found.get(name, 'no')} rows of {name}, the warehouse {rows}: "
-                    "it is not published, what was published last stays."
+                    f"Rows of {name}: {found.get(name, 'none')} in the copy, {rows} in the warehouse. "
+                    "It is not published, what was published last stays."
                 )
         runs = connection.execute(
             "select run_id, command, as_of, finished_at, status, version from meta.runs "
@@ -342,8 +342,8 @@ def _table(
     ).fetchall()
     if copied != [(count,)]:
         raise WarehouseDamaged(
-            f"{file} has {copied[0][0]} rows, {full} {count}: it is not published, what was published last "
-            "stays."
+            f"Rows of {full}: {copied[0][0]} in {file}, {count} in the database. It is not published, what "
+            "was published last stays."
         )
     return {**facts, "file": file, **_file_facts(folder / file)}
 

@@ -227,6 +227,10 @@ function drawFilters() {
   if (held) byId("filters").querySelector(`[name="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
 }
 
+function counted(count, noun) {
+  return `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 function fact(mark, ...words) {
   return element("span", { class: "fact" }, mark ? element("span", { class: `mark ${mark}`, "aria-hidden": "true" }, SIGNS[mark]) : null,
     element("span", {}, ...words));
@@ -244,18 +248,18 @@ function drawStrip() {
   const parts = [fact(old ? "warn" : "good",
     `Data up to ${timeWords.format(new Date(row.as_of))} UTC${old ? `, ${number.format(Math.round(age / 24))} days ago` : ""}`)];
   parts.push(row.fresh_tables === row.tables
-    ? fact("good", `${row.tables} of ${row.tables} tables fresh`)
-    : fact("warn", dataPage(`${row.fresh_tables} of ${row.tables} tables fresh`), ` – not ${row.late_tables}`));
+    ? fact("good", `${row.tables} of ${counted(row.tables, "table")} fresh`)
+    : fact("warn", dataPage(`${row.fresh_tables} of ${counted(row.tables, "table")} fresh`), ` – not ${row.late_tables}`));
   if (row.expected) {
     const missing = row.expected - row.loaded;
     parts.push(missing > 0
-      ? fact("warn", dataPage(`${number.format(missing)} of ${number.format(row.expected)} events missing in these days`))
-      : fact("good", `all ${number.format(row.expected)} events that Sentry counts are here`));
+      ? fact("warn", dataPage(`${number.format(missing)} of ${counted(row.expected, "event")} missing in these days`))
+      : fact("good", `${counted(row.expected, "event")} counted by Sentry, all here`));
   }
   if (row.days) {
     const open = row.days - row.complete_days;
     parts.push(open > 0
-      ? fact("warn", dataPage(`${number.format(open)} of ${number.format(row.days)} table-days not proven complete`))
+      ? fact("warn", dataPage(`${number.format(open)} of ${counted(row.days, "table-day")} not proven complete`))
       : fact("good", "every day proven complete"));
   }
   byId("strip").replaceChildren(...parts);
@@ -416,7 +420,7 @@ async function plot(card, place, rows) {
   });
   card.view = made;
   place.setAttribute("role", "img");
-  place.setAttribute("aria-label", `${chart.title}: ${rows.length} values. About shows them as a table.`);
+  place.setAttribute("aria-label", `${chart.title}: ${counted(rows.length, "value")}. About shows them as a table.`);
   if (chart.drill && source.drill) {
     made.view.addEventListener("click", (event, item) => { if (item && item.datum) drill(chart, item.datum); });
   }
@@ -506,7 +510,7 @@ function fillAbout(card) {
     element("p", {}, chart.definition),
     element("div", { class: "row" }, element("h3", {}, `SQL on published/sentry.duckdb${answer && answer.ms ? ` · ${answer.ms} ms` : ""}`), copy),
     element("pre", { tabindex: "0" }, sql),
-    element("div", { class: "row" }, element("h3", {}, `Data · ${number.format(rows.length)} rows${rows.length > 300 ? ", the first 300" : ""}`)),
+    element("div", { class: "row" }, element("h3", {}, `Data · ${counted(rows.length, "row")}${rows.length > 300 ? ", the first 300" : ""}`)),
     data);
 }
 

@@ -55,12 +55,12 @@ class Nights:
         if world.projects:
             aged = age_states(world, list(world.issues.values()))
             if aged:
-                lines.append(f"{aged} issues are no longer new, regressed or escalating but ongoing")
+                lines.append(f"no longer new, regressed or escalating but ongoing: {_counted(aged, 'issue')}")
         self.outcomes.mark()
         self.sessions.mark()
         gone = _leaving(world, since)
         if gone:
-            lines.append(f"{gone} events left by retention")
+            lines.append(f"{_counted(gone, 'event')} left by retention")
         world.settle()
         return lines
 
@@ -199,7 +199,7 @@ class _Night:
         for _ in range(count):
             ts = at + int((self.until - at) * self.rng.random())
             self.events.append(new_event(self.world, issue, ts, self.rng))
-        return f"{self._name(issue)} came back: {count} events"
+        return f"{self._name(issue)} came back: {_counted(count, 'event')}"
 
     def merge(self) -> str | None:
         source = self._pick(lambda i: len(i.project.issues) > 1)
@@ -220,7 +220,9 @@ class _Night:
         source.activity = []
         data = {"issues": [{"id": source.issue_id}]}
         record(self.world, target, "merge", self._moment(), data=data, member=None)
-        return f"{self._name(source)} was merged into {self._name(target)}: {len(moved)} events follow"
+        return (
+            f"{self._name(source)} was merged into {self._name(target)}, with {_counted(len(moved), 'event')}"
+        )
 
     def _partners(self, issue: Issue) -> list[Issue]:
         return [
@@ -236,7 +238,7 @@ class _Night:
         self.world.close_state(issue, "deleted")
         issue.deleted_at = self.world.tick.replace(tzinfo=None)
         self.world.remove_events(issue)
-        return f"{self._name(issue)} was deleted, with {len(issue.events)} events"
+        return f"{self._name(issue)} was deleted, with {_counted(len(issue.events), 'event')}"
 
     def unmerge(self) -> str | None:
         """What a merge brought goes into a new issue: only what the store still has."""
@@ -263,7 +265,8 @@ class _Night:
         ):
             data = {"fingerprints": fingerprints, end: other.issue_id}
             record(self.world, issue, kind, at, data=data, member=None)
-        return f"{len(part)} events were taken out of {self._name(source)} again: {self._name(made)}"
+        events = _counted(len(part), "event")
+        return f"{self._name(made)} was taken out of {self._name(source)} again, with {events}"
 
     def reprocessing(self) -> str | None:
         """Another issue takes the place of one, with its short id, its state, its trail and its events."""
@@ -378,7 +381,7 @@ class _Night:
             issue.first_seen_ms = min(event.ts_ms for event in self.events if event.issue is issue)
             self.taken.add(issue.issue_id)
             made.append(issue)
-        return f"{len(made)} issues are new"
+        return _counted(len(made), "new issue")
 
     def ordinary(self) -> str:
         stored = transactions = 0
@@ -399,7 +402,7 @@ class _Night:
                 for at in moments(self.rng, count // 2, self.since, self.until):
                     self.events.append(new_transaction(self.world, project, at, self.rng, created))
                     transactions += 1
-        return f"{stored} events of the day, {transactions} transactions"
+        return f"{_counted(stored, 'event')} of the day, {_counted(transactions, 'transaction')}"
 
     def late(self) -> str:
         """Offline phones and stuck queues: they happened days ago and arrive tonight."""
@@ -423,4 +426,8 @@ class _Night:
             self.events.append(new_event(self.world, issue, at, self.rng, received_ms=self._moment()))
             oldest = max(oldest, (self.since - at) // HOUR_MS)
             count += 1
-        return f"{count} events came late, by up to {oldest} hours"
+        return f"{_counted(count, 'event')} came late, by up to {_counted(oldest, 'hour')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -11,10 +11,10 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from flows.answers import visible
+from flows.answers import counted, visible
 from flows.pipeline import Result
 from flows.replay import Replayed
-from flows.report import verdict
+from flows.report import not_complete, verdict
 from flows.run_report import Report, as_markdown, replay_as_markdown
 
 COVERAGE = {
@@ -43,6 +43,18 @@ def test_a_complete_run_says_up_to_when() -> None:
     assert "Not complete" not in text
 
 
+def test_one_is_said_in_the_singular() -> None:
+    one = result(slices={"complete": 1}, audited_days={"complete": 1})
+    assert verdict(one) == (
+        "The slice is complete, up to 2026-11-22 02:30 UTC. 1 day of projects was audited."
+    )
+    assert (not_complete(1, 1), not_complete(2, 3)) == (
+        "1 of 1 slice is not complete",
+        "2 of 3 slices are not complete",
+    )
+    assert [counted(n, "row") for n in (0, 1, 2, 1234)] == ["0 rows", "1 row", "2 rows", "1,234 rows"]
+
+
 def test_days_that_were_counted_again_are_no_slices() -> None:
     days = {"complete": 700, "partial": 16}
     short = [{"request": "audit", "status": "partial"}]
@@ -55,7 +67,7 @@ def test_days_that_were_counted_again_are_no_slices() -> None:
     )
     both = result(slices={"complete": 3, "failed": 1}, audited_days=days, incomplete=short)
     assert verdict(both) == (
-        "1 of 4 slices are not complete (1 failed). 16 of 716 audited days of projects are short of events."
+        "1 of 4 slices is not complete (1 failed). 16 of 716 audited days of projects are short of events."
     )
 
 
@@ -79,7 +91,7 @@ def test_what_is_missing_drifts_or_ends_has_its_section() -> None:
         deprecations=[{"path": "/old/", "date": None, "replacement": "/new/"}],
     )
     text = as_markdown(report)
-    assert "1 of 2 slices are not complete (1 failed)." in text
+    assert "1 of 2 slices is not complete (1 failed)." in text
     assert "<script>" not in text
     assert "- Fewer rows than usual." in text
     assert "| issues | 1 of 2 | 1,200 | 3 | 1.5 |" in text

@@ -210,7 +210,7 @@ def test_stopping_lets_waiting_tasks_end(task_runs: TaskRuns) -> None:
         (["failed"], "FAILED", "Failed", "why"),
         (["stopped"], "CANCELLED", "Cancelled", "goes on here"),
         (["complete", "stopped"], "CANCELLED", "Cancelled", "goes on here"),
-        (["complete", "forbidden"], "FAILED", "Forbidden", "1 of 2 slices are not complete"),
+        (["complete", "forbidden"], "FAILED", "Forbidden", "1 of 2 slices is not complete"),
         (
             ["partial", "forbidden", "complete"],
             "FAILED",

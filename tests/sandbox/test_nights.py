@@ -35,7 +35,7 @@ def test_the_first_night_shows_everything(fresh):
         "was deleted",
         "released",
         "came late",
-        "are new",
+        "new issue",
     ):
         assert word in text, text
 
