@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from flows.settings import UsageError
 from tests.acceptance.odd import rows, run
 from tests.acceptance.strict import StrictSentry
 from tests.acceptance.world import World
+from warehouse.inspect import status
 
 DAY = timedelta(days=1)
 SNAPSHOT = {"name": "titles", "fields": ["title", "count()"], "days": 60}
@@ -59,3 +60,20 @@ def test_a_backfill_leaves_snapshots_and_issues_of_other_times_alone(tmp_path: P
         )
         assert rows(tmp_path, "select count(*) from discover_titles") == [titles]
         assert rows(tmp_path, "select count(*) from issues where unlisted_at is not null") == [(0,)]
+
+
+def test_a_list_that_a_backfill_read_meanwhile_is_whole(tmp_path: Path) -> None:
+    """Whatever past a backfill is of, lists are read as they are now."""
+    with StrictSentry(World(web_issues=0)) as sentry:
+        now = sentry.world.now
+        sentry.overrides = [(".*/teams/", lambda _: (500, {"detail": "Internal Error"}, {}))]
+        as_of = run(sentry, tmp_path, "teams", retries=0).as_of
+        assert whole_days(tmp_path, as_of) == {"organizations": (1, 1), "projects": (1, 1), "teams": (0, 1)}
+        sentry.overrides = []
+        run(sentry, tmp_path, "teams", since=now - 9 * DAY, until=now - 8 * DAY)
+    assert whole_days(tmp_path, as_of) == {"organizations": (1, 1), "projects": (1, 1), "teams": (1, 1)}
+
+
+def whole_days(home: Path, now: datetime) -> dict[str, tuple[int, int]]:
+    """What `status` says of each table: its days that are whole, and all of them."""
+    return {table["table"]: (table["whole_days"], table["days"]) for table in status(home, now)["tables"]}

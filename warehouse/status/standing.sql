@@ -1,5 +1,5 @@
--- One row of marts.completeness that still matters: of plain lists the newest, of projects those that Sentry
--- still lists.
+-- One row of marts.completeness that still matters: of plain lists the one checked last (a backfill reads them,
+-- too, under a day of the past), of projects those that Sentry still lists.
 with completeness as (
     from {completeness}
 ),
@@ -37,4 +37,4 @@ where
     )
 qualify
     table_name not in (select table_name from lists)
-    or day = max(day) over (partition by organization_id, table_name, project_id)
+    or day = max_by(day, checked_at) over (partition by organization_id, table_name, project_id)
