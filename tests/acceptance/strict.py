@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -55,7 +57,8 @@ def bad(text: str) -> Refused:
 
 @dataclass
 class StrictSentry:
-    """Serves a world on loopback. `asked` has every request, `complaints` what was wrong with them.
+    """Serves a world on loopback, by a clock that starts at the world's `now`. `asked` has every request,
+    `complaints` what was wrong with them.
 
     most_rows  of a page, whatever is asked for
     row_cap    rows of a series answer beyond which they are left out without a word (10,000 at Sentry)
@@ -89,6 +92,9 @@ class StrictSentry:
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return format_datetime(sentry.now().replace(tzinfo=UTC), usegmt=True)
 
             def log_message(self, *_: object) -> None: ...
 
@@ -149,7 +155,7 @@ class StrictSentry:
         self, asked: Asked, *, must: bool = True, behind: timedelta | None = None
     ) -> tuple[datetime, datetime]:
         """The window asked for, UTC without a zone."""
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = self.now()
         texts = asked.one("start"), asked.one("end")
         if not all(texts):
             if must or any(texts):
@@ -201,6 +207,11 @@ class StrictSentry:
 
     def __post_init__(self) -> None:
         self._links: list[str] = []
+        self._started = time.monotonic()
+
+    def now(self) -> datetime:
+        """The server's clock, UTC without a zone."""
+        return self.world.now + timedelta(seconds=time.monotonic() - self._started)
 
     # lists
 

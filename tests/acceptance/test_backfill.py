@@ -17,8 +17,11 @@ DAY = timedelta(days=1)
 SNAPSHOT = {"name": "titles", "fields": ["title", "count()"], "days": 60}
 
 
-def test_a_backfill_before_the_first_export_hides_nothing_from_it(tmp_path: Path) -> None:
-    with StrictSentry(World(web_issues=0)) as sentry:
+@pytest.mark.parametrize("minutes", [5, 700])
+def test_a_backfill_before_the_first_export_hides_nothing_from_it(tmp_path: Path, minutes: int) -> None:
+    """So many minutes after midnight: what is asked for ends ten minutes earlier, on the day before."""
+    midnight = World().now.replace(hour=0, minute=0, second=0)
+    with StrictSentry(World(midnight + timedelta(minutes=minutes), web_issues=0)) as sentry:
         now = sentry.world.now
         run(sentry, tmp_path, "outcomes", since=now - 9 * DAY, until=now - 8 * DAY)
         run(sentry, tmp_path, "outcomes")

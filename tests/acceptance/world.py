@@ -12,6 +12,8 @@ from typing import Any
 ORGANIZATION_ID = "4507000000000001"  # beyond 2^31, as on sentry.io
 WEB, API, QUIET = "4508000000000001", "4508000000000002", "17"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LAG = timedelta(minutes=10)
+"""What is newer than this is not asked for: of a day that has just begun nothing is."""
 
 
 def iso(time: datetime) -> str:
@@ -122,7 +124,8 @@ class World:
         self.dropped = set(web[20:40])
         self.counted: dict[tuple[str, str, str, str, datetime], tuple[int, int]] = {}
         self.sessions: dict[tuple[str, str, str, str, datetime], tuple[int, int]] = {}
-        today = now.replace(hour=0, minute=0, second=0)
+        settled = now - LAG
+        today = settled.replace(hour=0, minute=0, second=0)
         for project in (WEB, API):
             for day in range(85):
                 for category, outcome, reason in (
@@ -132,7 +135,7 @@ class World:
                     ("attachment", "accepted", ""),
                 ):
                     hour = today - day * DAY + (day % 24) * HOUR
-                    if hour <= now:
+                    if hour <= settled:
                         self.counted[project, category, outcome, reason, hour] = (2**33 + day, day + 1)
                 for release in ("shop@1.0.0", ""):
                     for status, count in (("healthy", 90), ("crashed", 2), ("errored", 0), ("abnormal", 1)):
