@@ -142,3 +142,13 @@ def test_a_late_event_that_is_the_latest_of_its_issue_has_its_tags(start: Start,
     run_export(sandbox, tmp_path, **latest)
     assert is_stored(tmp_path, event.event_id)
     assert differences(sandbox, tmp_path, ["events", "event_tags"]) == {}
+
+
+def test_what_the_first_listing_lost_is_read_again_in_the_same_run(start: Start, tmp_path: Path) -> None:
+    sandbox = start(projects=1, issues=12, events=400, days=20, rate_limit=0, refused_projects=0)
+    sandbox.lose("page", endpoint="events")
+    result = run_export(sandbox, tmp_path, **ONLY)
+    assert differences(sandbox, tmp_path, ["events", "event_tags"]) == {}
+    assert result.status == "complete"
+    asked = [r["query"] for r in sandbox.requests() if "/events/" in r["path"] and "project" in r["path"]]
+    assert len(set(asked)) == len(asked), "and once"

@@ -1,7 +1,7 @@
 -- One row per project and day that Sentry counted events of in this run: its count, and what stands against it.
--- `loaded` are the events that this run listed, where it read the whole day again: events that Sentry lists no
--- more can not hide there that others lack. Elsewhere they are the stored ones; or, where the last audit found
--- the day short of the same count, what it found.
+-- `loaded` are the events that this run listed, where it read the whole day: events that Sentry lists no more can
+-- not hide there that others lack. Elsewhere they are the stored ones; or, where the last audit found the day
+-- short of the same count, what it found. `listings` says how often this run read the whole day.
 with run as (
     select as_of from meta.runs where run_id = $run_id
 ),
@@ -25,8 +25,9 @@ counted as (
         c.day,
         c.event_count as expected,
         c._loaded_at as counted_at,
-        bool_or(l.run_id = $run_id and l.starts <= c.day and l.ends >= least(c.day + interval 1 day, run.as_of))
-            as is_read_again,
+        count(*) filter (
+            l.run_id = $run_id and l.starts <= c.day and l.ends >= least(c.day + interval 1 day, run.as_of)
+        ) as listings,
         max(l.finished_at) filter (l.starts <= c.day and l.ends >= c.day + interval 1 day) as read_at
     from event_counts as c
     cross join run
@@ -80,12 +81,12 @@ select
     c.day,
     c.expected,
     case
-        when c.is_read_again then coalesce(s.listed, 0)
+        when c.listings > 0 then coalesce(s.listed, 0)
         when a.expected = c.expected and a.loaded < a.expected then a.loaded
         else coalesce(s.stored, 0)
     end as loaded,
     coalesce(s.stored, 0) as stored,
-    c.is_read_again,
+    c.listings,
     c.read_at,
     c.counted_at,
     a.expected as expected_before,
