@@ -25,6 +25,9 @@ MOST_FAILING = 3
 OUTSIDE_RETENTION = "more recent date range"
 """Words of Sentry's 400 for a window that lies wholly before what it keeps (facts §3.1)."""
 
+NOT_KEPT = "outside of what Sentry keeps"
+"""The reason of such a slice in meta.coverage, by which marts.completeness leaves its days out."""
+
 EVERY_PROJECT = ("project", "-1")
 """Asks for all projects that the token may see (facts §4.0)."""
 

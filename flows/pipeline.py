@@ -17,6 +17,7 @@ from extractors.archive import Archive
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import Request, all_streams
+from flows.asking import NOT_KEPT
 from flows.audit import record, short_slices
 from flows.clients import Clients, require_token
 from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
@@ -414,7 +415,7 @@ def _finish(run: Run, settings: Settings, result: Result) -> None:
         published,
         more=drift_checks(settings, run.streams),
     )
-    result.warnings += [f.text for f in findings if f.check.severity == "warn"]
+    result.warnings += [*_not_kept(run), *(f.text for f in findings if f.check.severity == "warn")]
     failures = [f for f in findings if f.check.severity == "fail"]
     failed = [f.text for f in failures]
     result.status = "failed" if failed else "incomplete" if result.incomplete else "complete"
@@ -430,6 +431,21 @@ def _finish(run: Run, settings: Settings, result: Result) -> None:
     )
     if failed:
         raise CheckFailed(_not_published(failures))
+
+
+def _not_kept(run: Run) -> list[str]:
+    """A sentence on the days that were asked for and that Sentry no longer keeps."""
+    days = run.store.rows(
+        "select min(window_start), max(window_end) - interval 1 microsecond, "
+        "string_agg(distinct stream, ', ' order by stream) from meta.coverage where run_id = ? and reason = ? "
+        "having count(*) > 0",
+        [run.run_id, NOT_KEPT],
+    )
+    return [
+        f"Sentry no longer keeps what was asked for of {first:%Y-%m-%d} to {last:%Y-%m-%d} ({streams}): of these "
+        "days only what earlier runs read is here, and completeness claims no more."
+        for first, last, streams in days
+    ]
 
 
 def _keep_archive(run: Run, settings: Settings, result: Result) -> None:

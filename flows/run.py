@@ -26,7 +26,7 @@ from extractors.errors import (
 from extractors.network import asking
 from extractors.plan import Organization, Slice, page_size, path_of, split
 from extractors.stream import DiscoverQuery, Request, Stream
-from flows.asking import ask_items, ask_pages, asked, is_outside_retention
+from flows.asking import NOT_KEPT, ask_items, ask_pages, asked, is_outside_retention
 from flows.clients import Clients
 from flows.loading import Loader
 from flows.presence import FieldWatch
@@ -198,7 +198,7 @@ class Run:
                 progress.reason = ""
                 self._cut(slice_, progress, "failed", str(error))
             case BadQuery() if is_outside_retention(error):
-                progress.reason = "outside of what Sentry keeps"
+                progress.reason = NOT_KEPT
             case BadQuery():
                 progress.status = "failed"
             case _ if self.stop.is_set():

@@ -123,11 +123,23 @@ def test_a_whole_day_that_nothing_proves_says_so(given: Given, rows_of: Mart) ->
         meta.coverage
         {SLICE}
         r1 | s1 | discover | a | - | 2026-11-01 00:00 | 2026-11-02 00:00 | 5 | complete | - | - | Not proven: why | 2026-11-02 00:10
-        r1 | s2 | discover | b | - | 2026-11-01 00:00 | 2026-11-02 00:00 | 0 | complete | - | - | outside of what Sentry keeps | 2026-11-02 00:10
     """)
     assert rows_of("completeness", COMPLETENESS) == table("""
         discover_a |  | 2026-11-01 | - | - | - | complete | 2026-11-02 00:10 | Not proven: why
-        discover_b |  | 2026-11-01 | - | - | - | complete | 2026-11-02 00:10 | -
+    """)
+
+
+def test_of_days_that_sentry_no_longer_keeps_only_what_was_read_before_is_claimed(
+    given: Given, rows_of: Mart
+) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | events |  | 10 | 2026-08-02 00:00 | 2026-08-03 00:00 | 5 | complete | 5 | 5 | - | 2026-08-04 00:10
+        r2 | s1 | events |  | 10 | 2026-08-01 00:00 | 2026-08-03 00:00 | 0 | complete | - | - | outside of what Sentry keeps | 2026-11-02 00:10
+    """)
+    assert rows_of("completeness", COMPLETENESS) == table("""
+        events | 10 | 2026-08-02 | 5 | 5 | 1 | complete | 2026-08-04 00:10 | -
     """)
 
 

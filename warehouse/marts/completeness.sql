@@ -4,10 +4,12 @@
 -- definition: A day's status is the worst among the newest slices that cover its parts; a slice stops
 --   counting once newer ones have asked for the same part again. It is never complete while Sentry says
 --   that there is more than we hold (expected > loaded). An event audit newer than the last load decides alone.
+--   A day that Sentry refuses as older than what it keeps has a row only if it was read while it was kept.
 -- reconcile: select * from (select distinct organization_id, coalesce(project_id, '') as project_id,
 --   unnest(generate_series(date_trunc('day', window_start),
 --   date_trunc('day', greatest(window_end - interval 1 microsecond, window_start)), interval 1 day))::date as day
---   from meta.coverage where window_start is not null) as asked
+--   from meta.coverage where window_start is not null
+--   and reason is distinct from 'outside of what Sentry keeps') as asked
 --   where not exists (from marts.completeness as mart where mart.organization_id = asked.organization_id
 --   and mart.project_id = asked.project_id and mart.day = asked.day)
 -- organization_id: The organization.
@@ -48,6 +50,7 @@ slices as (
         reason,
         coalesce(finished_at, started_at) as checked_at
     from meta.coverage
+    where reason is distinct from 'outside of what Sentry keeps'
 ),
 
 touched_days as (
