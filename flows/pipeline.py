@@ -437,13 +437,13 @@ def _not_kept(run: Run) -> list[str]:
     """A sentence on the days that were asked for and that Sentry no longer keeps."""
     days = run.store.rows(
         "select min(window_start), max(window_end) - interval 1 microsecond, "
-        "string_agg(distinct stream, ', ' order by stream) from meta.coverage where run_id = ? and reason = ? "
-        "having count(*) > 0",
+        "string_agg(distinct stream, ', ' order by stream) from meta.coverage "
+        "where run_id = ? and reason = ? having count(*) > 0",
         [run.run_id, NOT_KEPT],
     )
     return [
-        f"Sentry no longer keeps what was asked for of {first:%Y-%m-%d} to {last:%Y-%m-%d} ({streams}): of these "
-        "days only what earlier runs read is here, and completeness claims no more."
+        f"Sentry no longer keeps what was asked for of {first:%Y-%m-%d} to {last:%Y-%m-%d} ({streams}): of "
+        "these days only what earlier runs read is here, and completeness claims no more."
         for first, last, streams in days
     ]
 
