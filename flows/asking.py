@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +13,7 @@ from extractors.answer import Answer
 from extractors.errors import BadQuery, Gone, NotSentry, RetriesSpent, TooLarge
 from extractors.plan import Slice, fill, page_size, path_of
 from extractors.stream import Parameters, Request
+from flows.discovery import listed_projects
 
 if TYPE_CHECKING:
     from flows.run import Progress, Run
@@ -30,6 +31,12 @@ NOT_KEPT = "outside of what Sentry keeps"
 
 EVERY_PROJECT = ("project", "-1")
 """Asks for all projects that the token may see (facts §4.0)."""
+
+SEVERAL_PROJECTS = ("from multiple projects", "multi project")
+"""Words of the 400 of older servers whose plan has no questions about several projects (facts §4.0)."""
+
+PROJECT_FIELDS = ("project.id", "project", "project.name")
+"""Discover's fields that tell whose a row is, so that rows of one project do not replace those of another."""
 
 T = TypeVar("T")
 
@@ -172,6 +179,44 @@ def asked(run: Run, slice_: Slice, parameters: Parameters) -> list[tuple[str, st
     return [*filled[:at], *chosen, *filled[at + 1 :]]
 
 
+def by_projects(
+    run: Run,
+    slice_: Slice,
+    request: Request,
+    parameters: Parameters,
+    ask: Callable[[list[tuple[str, str]]], Iterable[T]],
+) -> Iterator[T]:
+    """What `ask` gives for all projects at once; for one after the other where the server refuses that, if
+    rows name their project."""
+    together = asked(run, slice_, parameters)
+    organization_id = slice_.organization_id
+    is_split = EVERY_PROJECT in parameters and names_project(request)
+    if not is_split or organization_id not in run.one_by_one:
+        try:
+            yield from ask(together)
+        except BadQuery as error:
+            if not is_split or not refuses_several(error):
+                raise
+            logger.info("%s: refused (%s), asked one by one", slice_.title, error)
+            run.one_by_one.add(organization_id)
+        else:
+            return
+    others = [p for p in together if p[0] != "project"]
+    for project in listed_projects(run.store, run.run_id, organization_id, ()):
+        if run.only is None or project.project_id in run.only.get(organization_id, ()):
+            yield from ask([*others, ("project", project.project_id)])
+
+
+def names_project(request: Request) -> bool:
+    """Whether rows of Discover tell whose they are."""
+    return any(("field", name) in request.parameters for name in PROJECT_FIELDS)
+
+
+def refuses_several(error: BadQuery) -> bool:
+    """Whether the server refuses a question because it is about several projects."""
+    return any(words in str(error).lower() for words in SEVERAL_PROJECTS)
+
+
 def asks_nobody(run: Run, slice_: Slice, parameters: Parameters) -> bool:
     """Whether no project is left to ask for: without one, Sentry would choose some itself."""
     none = run.only is not None and not run.only.get(slice_.organization_id)
@@ -181,12 +226,16 @@ def asks_nobody(run: Run, slice_: Slice, parameters: Parameters) -> bool:
 def _pages(run: Run, slice_: Slice, request: Request, parameters: Parameters) -> Iterator[Answer]:
     if asks_nobody(run, slice_, parameters):
         return iter(())
-    return run.clients.of(slice_.organization_id).pages(
-        path_of(slice_, request),
-        asked(run, slice_, parameters),
-        paging=request.paging,
-        page_size=page_size(slice_, request),
-        cursor=slice_.page_cursor,
-        region=run.organizations[slice_.organization_id].region or None,
-        retries=run.retries,
-    )
+
+    def ask(filled: list[tuple[str, str]]) -> Iterator[Answer]:
+        return run.clients.of(slice_.organization_id).pages(
+            path_of(slice_, request),
+            filled,
+            paging=request.paging,
+            page_size=page_size(slice_, request),
+            cursor=slice_.page_cursor,
+            region=run.organizations[slice_.organization_id].region or None,
+            retries=run.retries,
+        )
+
+    return by_projects(run, slice_, request, parameters, ask)

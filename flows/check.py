@@ -22,6 +22,7 @@ from extractors.governor import DEFAULT, Governor
 from extractors.plan import Organization, Project, Slice, fill, floor, path_of, stamp
 from extractors.stream import Parameters, Request, Stream
 from flows.answers import counted
+from flows.asking import EVERY_PROJECT, names_project, refuses_several
 from flows.check_home import check_home
 from flows.clients import Clients
 from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing
@@ -327,7 +328,7 @@ class _Probe:
             tables = {name for t in request.tables for name in (t.name, t.history) if name}
             try:
                 if not request.worklist:
-                    self._ask(stream, request, project)
+                    self._ask(stream, request, project, projects)
                 elif not self._ask_item(request):
                     continue
             except (SentryError, Unreadable) as error:
@@ -356,16 +357,27 @@ class _Probe:
                 self._found.bad(name, f"refused (403: {error.reason}), {empty}", leave_out, 3)
             case Gone():
                 self._found.bad(name, f"not there ({error.status}: {error.reason}), {empty}", leave_out, 3)
+            case BadQuery():
+                self._found.bad(name, f"refused ({error.status}: {error.detail}), {empty}", leave_out, 3)
             case Unreadable():
                 self._found.bad(name, f"not what Sentry sends ({error}), {empty}", "Check SENTRY_URL.", 3)
             case _:
                 self._found.warn(name, str(error), "Check again; an export asks more often.")
 
-    def _ask(self, stream: Stream, request: Request, project: Project | None) -> None:
+    def _ask(
+        self, stream: Stream, request: Request, project: Project | None, projects: Sequence[Project]
+    ) -> None:
         slice_ = self._smallest(stream, request, project)
         page = ((request.paging, "1"),) if request.paging else ()
-        choices = (request.parameters, *request.alternatives)
-        answer = self._first_answer(path_of(slice_, request), [(*fill(c, slice_), *page) for c in choices])
+        choices = [(*fill(c, slice_), *page) for c in (request.parameters, *request.alternatives)]
+        try:
+            answer = self._first_answer(path_of(slice_, request), choices)
+        except BadQuery as error:
+            if not projects or not refuses_several(error) or not names_project(request):
+                raise
+            one = ("project", projects[0].project_id)
+            choices = [tuple(one if p == EVERY_PROJECT else p for p in c) for c in choices]
+            answer = self._first_answer(path_of(slice_, request), choices)
         self._read(request, slice_, answer.body)
 
     def _read(self, request: Request, slice_: Slice, body: bytes) -> None:

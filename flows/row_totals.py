@@ -6,7 +6,8 @@ question for each query.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from extractors.answer import Answer
 from extractors.errors import BadQuery, SentryError, Stopped, TooLarge, Unauthorized
 from extractors.plan import GROUPED_BY, Slice, counted_together, path_of, stamp
 from extractors.stream import Parameters, Request
-from flows.asking import asked, asks_nobody, by_choice, is_outside_retention
+from flows.asking import asks_nobody, by_choice, by_projects, is_outside_retention
 from transforms.repair import Unreadable
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ NO_FIGURE = (
     "Sentry's total."
 )
 
-Ask = Callable[[Parameters], Answer]
+Ask = Callable[[Parameters], list[Answer]]
 
 
 class _Table(msgspec.Struct):
@@ -47,13 +48,16 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         progress.unproven = NO_FIGURE
         return
 
-    def ask(parameters: Parameters) -> Answer:
-        return run.clients.of(slice_.organization_id).get(
+    def get(filled: list[tuple[str, str]]) -> Iterator[Answer]:
+        yield run.clients.of(slice_.organization_id).get(
             path_of(slice_, request),
-            asked(run, slice_, parameters),
+            filled,
             region=run.organizations[slice_.organization_id].region or None,
             retries=run.retries,
         )
+
+    def ask(parameters: Parameters) -> list[Answer]:
+        return list(by_projects(run, slice_, request, parameters, get))
 
     def count(parameters: Parameters) -> int:
         if asks_nobody(run, slice_, parameters):
@@ -87,10 +91,13 @@ def ungrouped(request: Request, parameters: Parameters, by: str = "") -> Paramet
 
 
 def _alone(request: Request, parameters: Parameters, ask: Ask) -> int:
-    rows = _read(ask(ungrouped(request, parameters)))
-    if len(rows) > 1:
-        raise Unreadable(f"It gave {len(rows)} rows where one was asked for.")
-    return sum(_figure(row, request) for row in rows)
+    figure = 0
+    for answer in ask(ungrouped(request, parameters)):
+        rows = _read(answer)
+        if len(rows) > 1:
+            raise Unreadable(f"It gave {len(rows)} rows where one was asked for.")
+        figure += sum(_figure(row, request) for row in rows)
+    return figure
 
 
 def _together(run: Run, slice_: Slice, request: Request, parameters: Parameters, ask: Ask) -> int | None:
@@ -105,12 +112,14 @@ def _together(run: Run, slice_: Slice, request: Request, parameters: Parameters,
     asked = tuple((name, stamp(window[v]) if v in window else v) for name, v in parameters)
 
     def figures() -> dict[datetime, int] | None:
+        found: Counter[datetime] = Counter()
         try:
-            return {
-                _time(row[by]): _figure(row, request) for row in _read(ask(ungrouped(request, asked, by)))
-            }
+            for answer in ask(ungrouped(request, asked, by)):
+                for row in _read(answer):
+                    found[_time(row[by])] += _figure(row, request)
         except (BadQuery, TooLarge, Unreadable, KeyError, TypeError, ValueError):
             return None
+        return found
 
     known = run.totals.once((slice_.organization_id, request.path, asked, request.adds_up), figures)
     return None if known is None else known.get(slice_.window_start or start, 0)

@@ -114,7 +114,8 @@ def _one_thread() -> ThreadPoolExecutor:
 @dataclass(slots=True)
 class Run:
     """What the slices of one run share. `stop` asks all threads to end. `only` are the ids of the chosen
-    projects by organization, None = all. Whoever makes one shuts its `writer` down."""
+    projects by organization, None = all; `one_by_one` are organizations whose projects the server does not
+    answer for together. Whoever makes one shuts its `writer` down."""
 
     run_id: str
     as_of: datetime
@@ -130,6 +131,7 @@ class Run:
     workers: Workers
     retries: int = 5
     only: dict[str, list[str]] | None = None
+    one_by_one: set[str] = field(default_factory=set)
     stop: threading.Event = field(default_factory=threading.Event)
     totals: Totals = field(default_factory=Totals)
     alternative: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from extractors.errors import (
 from extractors.plan import Organization, Project, Slice, counted_together, fill, floor, page_size, path_of
 from extractors.sizing import Counts, count_errors
 from extractors.stream import Request, Stream
+from flows.asking import EVERY_PROJECT, names_project, refuses_several
 from flows.clients import Clients
 from flows.planning import ITEMS_A_SLICE
 from transforms.reader import make_reader
@@ -115,6 +116,7 @@ class Sizer:
         self._learnt = learnt
         self._organization = organization
         self._projects = {project.project_id for project in projects}
+        self._one_by_one = False
         self._as_of = as_of
         self._measures = measures
         self._counts: dict[tuple[datetime, datetime], Counts] = {}
@@ -344,25 +346,40 @@ class Sizer:
         """As the export asks, the older way where the server wants that."""
         choices = (request.parameters, *request.alternatives)
         key = (slice_.stream, slice_.request)
-        for number in range(self._choice.get(key, 0), len(choices)):
+        number = self._choice.get(key, 0)
+        while True:
             try:
-                yield from self._timed(
-                    request,
-                    self._client.pages(
-                        path_of(slice_, request),
-                        fill(choices[number], slice_),
-                        paging=request.paging,
-                        page_size=page_size(slice_, request),
-                        region=self._organization.region or None,
-                        retries=2,
-                    ),
-                )
-            except BadQuery:
-                if number + 1 == len(choices):
+                for filled in self._by_projects(fill(choices[number], slice_), names_project(request)):
+                    yield from self._timed(
+                        request,
+                        self._client.pages(
+                            path_of(slice_, request),
+                            filled,
+                            paging=request.paging,
+                            page_size=page_size(slice_, request),
+                            region=self._organization.region or None,
+                            retries=2,
+                        ),
+                    )
+            except BadQuery as error:
+                if refuses_several(error) and names_project(request) and not self._one_by_one:
+                    self._one_by_one = True
+                    continue
+                number += 1
+                if number == len(choices):
                     raise
+                self._choice[key] = number
             else:
                 return
-            self._choice[key] = number + 1
+
+    def _by_projects(self, filled: list[tuple[str, str]], is_split: bool) -> list[list[tuple[str, str]]]:
+        """The question about all projects, or one for each where the server refuses that."""
+        if not (self._one_by_one and is_split and EVERY_PROJECT in filled):
+            return [filled]
+        return [
+            [("project", project) if p == EVERY_PROJECT else p for p in filled]
+            for project in sorted(self._projects)
+        ]
 
     def _timed(self, request: Request, answers: Iterable[Answer]) -> Iterator[Answer]:
         began = time.monotonic()
