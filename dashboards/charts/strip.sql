@@ -3,7 +3,7 @@
 -- page: every
 -- order: 1
 -- definition: Fresh: loaded up to at most 36 hours before the newest run. Complete: every slice of the day came
---   in whole and, where Sentry can be asked for a count, nothing is missing.
+--   in whole and, where Sentry can be asked for a count, nothing is missing. Events are those of the table events alone.
 with
 tables as (
     select
@@ -19,8 +19,10 @@ days as (
     select
         count(*) as days,
         count(*) filter (where completeness.status = 'complete') as complete_days,
-        sum(completeness.expected) as expected,
-        sum(least(completeness.loaded, completeness.expected)) as loaded
+        -- queries count the same events once more
+        sum(completeness.expected) filter (where completeness.table_name = 'events') as expected,
+        sum(least(completeness.loaded, completeness.expected)) filter (where completeness.table_name = 'events')
+            as loaded
     from marts.completeness as completeness
     left join marts.project_names as project_names
         on completeness.organization_id = project_names.organization_id

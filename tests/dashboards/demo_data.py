@@ -328,7 +328,12 @@ select 'r1', 'audit' || project || day, 'events', 'audit', '1', (100 + project):
 from (
     select project, created::date as day, count(*) as events, r('short' || project, created::date) > 0.985 as short
     from demo_events where created::date < as_of()::date group by all
-) as days;
+) as days
+union all
+select 'r1', 'discover' || created::date, 'discover', 'errors', '1', null, created::date::timestamp,
+    created::date::timestamp + interval 1 day, 1, 1, 'complete', count(*), count(*), null, as_of(),
+    as_of() + interval 5 minute
+from demo_events where created::date < as_of()::date group by created::date;
 """
 
 

@@ -189,6 +189,18 @@ def test_tiles_agree_with_the_tables(published: Published, home: Path) -> None:
     assert sum(tiles["error_events"]["trend"]) == tiles["error_events"]["value"]
 
 
+def test_the_strip_counts_each_event_once(published: Published) -> None:
+    """Discover queries count the same events: they are no more events."""
+    chosen = values(published)
+    answer = published.ask(CHARTS["strip"].query, chosen)
+    strip = dict(zip(answer.columns, answer.rows[0], strict=True))
+    error_events = next(
+        row for row in published.ask(CHARTS["tiles"].query, chosen).rows if row[1] == "error_events"
+    )
+    assert strip["loaded"] == error_events[5]
+    assert strip["loaded"] < strip["expected"] < 1.01 * strip["loaded"]
+
+
 def test_days_that_were_never_asked_for_are_not_compared_with(published: Published) -> None:
     """The warehouse begins 90 days back: of the 60 days before the last 60, half were never asked for."""
     answer = published.ask(CHARTS["tiles"].query, values(published, days="60"))
