@@ -1,17 +1,24 @@
 -- In which of our files do exceptions end most often?
 select filename, function, count(*) as times
-from event_frames
-where in_app
+from (
+    select filename, function from event_frames where in_app and not is_raw and stack = 'exception'
+    qualify row_number() over (partition by organization_id, event_id, stack_position
+        order by frame_position desc) = 1
+) as last_frames
 group by all
-order by times desc
+order by times desc, filename, function
 limit 10;
 
 -- Which lines of our code stand at the top of stacks?
 select filename, line_no, count(distinct event_id) as events
-from event_frames
-where in_app and line_no is not null
+from (
+    select event_id, filename, line_no from event_frames where in_app and not is_raw
+    qualify row_number() over (partition by organization_id, event_id, stack, stack_position
+        order by frame_position desc) = 1
+) as last_frames
+where line_no is not null
 group by all
-order by events desc
+order by events desc, filename, line_no
 limit 10;
 
 -- How deep are the stacks?

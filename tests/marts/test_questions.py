@@ -1,0 +1,44 @@
+"""Questions of the data dictionary whose SQL is easily wrong, on rows that tell."""
+
+from typing import Any
+
+import duckdb
+import pytest
+from golden import Given, as_text, table
+
+from flows.examples import examples_of
+
+
+def answers(connection: duckdb.DuckDBPyConnection, about: str, question: str) -> list[tuple[Any, ...]]:
+    (example,) = [one for one in examples_of(about) if one.question.startswith(question)]
+    rows = connection.execute(example.sql).fetchall()
+    return [tuple(as_text(value) for value in row) for row in rows]
+
+
+FRAMES = """
+    event_frames
+    event_id | stack | stack_position | is_raw | frame_position | in_app | filename | function | line_no
+    e1 | exception | 0 | false | 0 | true  | main.py  | main  | 1
+    e1 | exception | 0 | false | 1 | true  | cart.py  | total | 7
+    e1 | exception | 0 | false | 2 | false | json.py  | load  | 9
+    e1 | exception | 0 | true  | 1 | true  | raw.js   | t     | 1
+    e1 | exception | 1 | false | 0 | true  | main.py  | main  | 1
+    e1 | exception | 1 | false | 1 | true  | tax.py   | rate  | -
+    e1 | thread    | 0 | false | 0 | true  | wait.py  | wait  | 5
+    e2 | exception | 0 | false | 0 | true  | main.py  | main  | 1
+    e2 | exception | 0 | false | 1 | true  | cart.py  | total | 7
+"""
+
+
+def test_only_the_last_own_frame_is_where_a_stack_ends(
+    given: Given, connection: duckdb.DuckDBPyConnection
+) -> None:
+    given(FRAMES)
+    assert answers(connection, "event_frames", "In which of our files do exceptions end") == table("""
+        cart.py | total | 2
+        tax.py  | rate  | 1
+    """)
+    assert answers(connection, "event_frames", "Which lines of our code stand at the top") == table("""
+        cart.py | 7 | 2
+        wait.py | 5 | 1
+    """)
