@@ -56,6 +56,8 @@ def personal_kind(field: str) -> str | None:
 ADDITIVE = re.compile(r"count\([^()]*\)|count_if\(.*\)")
 """Fields whose sum over all groups is the figure without groups."""
 
+NOT_ADDITIVE = "; of this row alone, does not add up over days or projects"
+
 INTERVALS = {"1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
 
@@ -75,7 +77,7 @@ def make_table(query: DiscoverQuery) -> Table:
         Column(
             name if names.count(name) == 1 else f"{name}_{i}",
             guess_type(field),
-            f"Field {field}.",
+            f"Field {field}{'' if is_additive(field) else NOT_ADDITIVE}.",
             field,
             None if is_aggregate(field) or guess_type(field) is not Type.VARCHAR else "",
         )
@@ -104,6 +106,13 @@ def make_table(query: DiscoverQuery) -> Table:
 def is_aggregate(field: str) -> bool:
     """Whether a field is computed over the rows of a group."""
     return "(" in field or field.startswith("equation|")
+
+
+def is_additive(field: str) -> bool:
+    """False for figures whose sum over rows means nothing: percentiles, rates, averages, distinct counts."""
+    return not re.match(
+        r"(p\d+|percentile|avg|count_unique|failure_rate|apdex|user_misery|[et]p[ms])\(", field
+    )
 
 
 def configure(queries: Sequence[DiscoverQuery]) -> tuple[Request, ...]:

@@ -60,11 +60,26 @@ SESSION_HEALTH = Table(
         _measure("session_count", "sum(session)", "Sessions of all statuses.", Type.BIGINT),
         _measure("user_count", "count_unique(user)", "Distinct users; not additive.", Type.BIGINT),
         _measure(
-            "crash_free_session_rate", "crash_free_rate(session)", "Share of sessions without crash, 0 to 1."
+            "crash_free_session_rate",
+            "crash_free_rate(session)",
+            "Share of sessions without crash, 0 to 1; does not add up over days or projects: a mean of "
+            "several rows is weighted by session_count.",
         ),
-        _measure("crash_free_user_rate", "crash_free_rate(user)", "Share of users without crash, 0 to 1."),
-        _measure("session_duration_p50", "p50(session.duration)", "Median duration in ms; null since 2023."),
-        _measure("session_duration_p95", "p95(session.duration)", "95th percentile of duration in ms."),
+        _measure(
+            "crash_free_user_rate",
+            "crash_free_rate(user)",
+            "Share of users without crash, 0 to 1; does not add up over days or projects.",
+        ),
+        _measure(
+            "session_duration_p50",
+            "p50(session.duration)",
+            "Median duration in ms; null since 2023; not additive.",
+        ),
+        _measure(
+            "session_duration_p95",
+            "p95(session.duration)",
+            "95th percentile of duration in ms; not additive.",
+        ),
     ),
 )
 

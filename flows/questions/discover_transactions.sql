@@ -1,8 +1,10 @@
--- Which transactions are slowest?
-select transaction, max(p95_transaction_duration) as p95_ms
+-- Which transactions are slowest, of those called at least 20 times?
+select transaction, sum(count) as times,
+    sum(count * p95_transaction_duration) / sum(count) as mean_of_daily_p95_ms
 from discover_transactions
 group by all
-order by p95_ms desc
+having sum(count) >= 20
+order by mean_of_daily_p95_ms desc
 limit 10;
 
 -- Which are called most?
@@ -12,8 +14,10 @@ group by all
 order by times desc
 limit 10;
 
--- Which fail?
-select transaction, interval_start::date as day, failure_rate
+-- Which fail most often, of those called at least 20 times?
+select transaction, sum(count) as times, sum(count * failure_rate) / sum(count) as failure_rate
 from discover_transactions
+group by all
+having sum(count) >= 20
 order by failure_rate desc
 limit 10;

@@ -222,3 +222,10 @@ def test_every_ddl_runs_and_comments_are_there() -> None:
         assert comments[table.name].startswith(table.comment)
         for column in stored_columns(table):
             assert found[table.schema, table.name, column.name] == [column.type.value, column.comment]
+
+
+@EACH_TABLE
+def test_figures_that_do_not_add_up_say_so(table: Table) -> None:
+    for column in stored_columns(table):
+        if re.search(r"(^|_)(p\d+|rate|unique|user_count)(_|$)", column.name):
+            assert re.search(r"not additive|not add up|never add up", column.comment), column.name

@@ -1,9 +1,9 @@
 """Questions of the data dictionary whose SQL is easily wrong, on rows that tell."""
+# ruff: noqa: E501 (golden rows are tables)
 
 from typing import Any
 
 import duckdb
-import pytest
 from golden import Given, as_text, table
 
 from flows.examples import examples_of
@@ -41,4 +41,24 @@ def test_only_the_last_own_frame_is_where_a_stack_ends(
     assert answers(connection, "event_frames", "Which lines of our code stand at the top") == table("""
         cart.py | 7 | 2
         wait.py | 5 | 1
+    """)
+
+
+def test_one_slow_call_makes_no_slow_transaction(given: Given, connection: duckdb.DuckDBPyConnection) -> None:
+    given("""
+        discover_transactions
+        project_id | transaction | count | p50_transaction_duration | p95_transaction_duration | failure_rate | interval_start
+        1 | /rare | 1   | 9000 | 9000 | 1    | 2026-11-01
+        1 | /slow | 50  | 300  | 800  | 0.1  | 2026-11-01
+        1 | /slow | 150 | 200  | 600  | 0.02 | 2026-11-02
+        1 | /fast | 300 | 20   | 60   | 0    | 2026-11-01
+        1 | /fast | 1   | 20   | 5000 | 1    | 2026-11-02
+    """)
+    assert answers(connection, "discover_transactions", "Which transactions are slowest") == table("""
+        /slow | 200 | 650
+        /fast | 301 | 76.412
+    """)
+    assert answers(connection, "discover_transactions", "Which fail") == table("""
+        /slow | 200 | 0.04
+        /fast | 301 | 0.0033
     """)
