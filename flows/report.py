@@ -140,7 +140,8 @@ def print_summary(result: Result, settings: Settings) -> None:
     home = settings.home_path
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
-    question = '"select status, count(*) from issues group by 1"'
+    there = "deleted_at is null and merged_into_issue_id is null"
+    question = f'"select status, count(*) from issues where {there} group by 1"'
     console.print(f"Next:          {called(home)} query {question}", markup=False, soft_wrap=True)
 
 

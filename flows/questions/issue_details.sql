@@ -2,7 +2,7 @@
 select i.short_id, d.first_release
 from issue_details as d
 join issues as i using (organization_id, issue_id)
-where i.status = 'unresolved'
+where i.status = 'unresolved' and i.deleted_at is null and i.merged_into_issue_id is null
 order by i.short_id
 limit 10;
 

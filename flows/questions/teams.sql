@@ -15,6 +15,6 @@ select t.slug, count(*) as open_issues
 from teams as t
 join project_teams as p using (organization_id, team_id)
 join issues as i on i.organization_id = p.organization_id and i.project_id = p.project_id
-where i.status = 'unresolved' and i.deleted_at is null
+where i.status = 'unresolved' and i.deleted_at is null and i.merged_into_issue_id is null
 group by all
 order by open_issues desc;

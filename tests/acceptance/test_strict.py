@@ -193,6 +193,7 @@ def test_what_the_closing_screen_proposes_can_be_run(nights: Nights) -> None:
     asked = run(nights.sentry, nights.folder, *shlex.split(proposed)[2:])
     assert asked.code == 0
     assert "resolved" in asked.out
+    assert "deleted_at is null and merged_into_issue_id is null" in proposed
 
 
 def test_the_token_lies_nowhere(nights: Nights) -> None:

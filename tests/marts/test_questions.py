@@ -62,3 +62,29 @@ def test_one_slow_call_makes_no_slow_transaction(given: Given, connection: duckd
         /slow | 200 | 0.04
         /fast | 301 | 0.0033
     """)
+
+
+def test_deleted_and_merged_issues_are_not_open(given: Given, connection: duckdb.DuckDBPyConnection) -> None:
+    given("""
+        issues
+        issue_id | short_id | title | status | user_count | event_count | permalink | first_seen | deleted_at | merged_into_issue_id
+        1 | A-1 | Open   | unresolved | 3 | 9 | - | 2026-11-01 | -          | -
+        2 | A-2 | Gone   | unresolved | 8 | 9 | - | 2026-11-02 | 2026-11-10 | -
+        3 | A-3 | Merged | unresolved | 9 | 9 | - | 2026-11-03 | -          | 1
+
+        issue_details
+        issue_id | first_release
+        1 | shop@1
+        2 | shop@1
+        3 | shop@1
+    """)
+    assert answers(connection, "issues", "How many issues are in which state") == table("unresolved | - | 1")
+    assert answers(connection, "issues", "Which open issues affect the most users") == table(
+        "A-1 | Open | 3 | 9 | -"
+    )
+    assert answers(connection, "issues", "Which issues are assigned to nobody") == table(
+        "A-1 | Open | 2026-11-01"
+    )
+    assert answers(connection, "issue_details", "In which release was each open issue") == table(
+        "A-1 | shop@1"
+    )
