@@ -1,6 +1,6 @@
 -- Do we close as many as come, week by week?
-select date_trunc('week', day)::date as week, sum(opened) as opened, sum(resolved) as resolved,
-    sum(net) as net
+select date_trunc('week', day)::date as week, sum(opened) as opened, sum(regressed) as regressed,
+    sum(reopened) as reopened, sum(resolved) as resolved, sum(ignored) as ignored, sum(net) as net
 from marts.issue_flow
 group by all
 order by week desc

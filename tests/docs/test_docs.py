@@ -114,6 +114,15 @@ def test_sql_shown_runs(page: Path, database: duckdb.DuckDBPyConnection) -> None
 
 
 @PAGES
+def test_a_net_that_is_shown_can_be_added_up_by_the_reader(page: Path) -> None:
+    for sql in blocks(page, "sql"):
+        if "opened" in sql and re.search(r"\bnet\b", sql):
+            assert [
+                term for term in ("regressed", "reopened", "resolved", "ignored") if term not in sql
+            ] == []
+
+
+@PAGES
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text("utf-8")
     anchors = {
