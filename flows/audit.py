@@ -1,4 +1,5 @@
-"""Holds the loaded events against what Sentry counts, day by day, and reads days that are short again."""
+"""Holds the loaded events against what Sentry counts, day by day, and reads days that are short again; notes
+projects that are listed no more."""
 
 from __future__ import annotations
 
@@ -58,5 +59,17 @@ def record(run: Run) -> None:
         connection.execute("delete from meta.coverage where run_id = ? and request = 'audit'", [run.run_id])
         connection.execute(
             f"insert into meta.coverage by name {sql_of('events_audited')}",
+            {"run_id": run.run_id, "now": run.clock.now()},
+        )
+
+
+def record_vanished(run: Run) -> None:
+    """Writes into meta.coverage which projects Sentry no longer lists, once: nobody would miss them else."""
+    with run.store.transaction() as connection:
+        connection.execute(
+            "delete from meta.coverage where run_id = ? and slice_id like 'vanished-%'", [run.run_id]
+        )
+        connection.execute(
+            f"insert into meta.coverage by name {sql_of('projects_vanished')}",
             {"run_id": run.run_id, "now": run.clock.now()},
         )

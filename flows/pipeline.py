@@ -18,7 +18,7 @@ from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import Request, all_streams
 from flows.asking import NOT_KEPT
-from flows.audit import record, short_slices
+from flows.audit import record, record_vanished, short_slices
 from flows.clients import Clients, require_token
 from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
 from flows.lanes import run_slices
@@ -359,6 +359,8 @@ def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> No
         run_more(run, again, settings)
     run_more(run, open_items(run, settings), settings)
     record_sweep(run)
+    if since is None:
+        record_vanished(run)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)
     record(run)

@@ -1,0 +1,42 @@
+"""A project that Sentry lists no more: said once, what was read stays, and nothing is held up by it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.acceptance.odd import rows, run
+from tests.acceptance.strict import StrictSentry
+from tests.acceptance.world import World
+from warehouse.inspect import status
+
+STREAMS = ("issues", "events", "event_counts")
+
+
+def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
+    with StrictSentry(World()) as sentry:
+        assert run(sentry, tmp_path, *STREAMS).exit_code == 0
+        before = rows(tmp_path, "select count(*) from events")
+        project = sentry.world.projects.pop()
+        gone = []
+        for _ in range(3):
+            sentry.world.now += timedelta(days=1)
+            result = run(sentry, tmp_path, *STREAMS)
+            gone.append((result.exit_code, result.slices.get("gone", 0)))
+        assert gone == [(3, 2), (0, 0), (0, 0)]
+        told = "select distinct project_id, reason from meta.coverage where status = 'gone'"
+        ((project_id, reason),) = rows(tmp_path, told)
+        assert project_id == project["id"]
+        assert "lists this project no more" in reason
+        assert rows(tmp_path, "select count(*) from events") == before
+        stale = "select table_name from marts.freshness where status <> 'fresh'"
+        assert rows(tmp_path, stale) == []
+        assert status(tmp_path)["is_proven"]
+
+        sentry.world.projects.append(project)
+        sentry.world.now += timedelta(days=1)
+        assert run(sentry, tmp_path, *STREAMS).exit_code == 0
+        ends = "select max(window_end) from meta.coverage where status = 'complete' and project_id = "
+        assert rows(tmp_path, f"{ends}'{project_id}' and request = ''")[0][0] > sentry.now() - timedelta(
+            hours=1
+        )
