@@ -28,6 +28,10 @@ class DashboardError(Exception):
     """A chart's files contradict each other, or the published file can not be read."""
 
 
+class PackageMissing(DashboardError):
+    """What was asked for needs a package that is not installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """SQL with named parameters."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from importlib import import_module
@@ -12,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from dashboards.catalogue import FOLDER, Chart, DashboardError, Query, all_charts, theme
+from dashboards.catalogue import FOLDER, Chart, DashboardError, PackageMissing, Query, all_charts, theme
 from dashboards.published import Answer, Published
 from dashboards.questions import DEFAULT_DAYS, View, as_json, offered, plain, view_of
 from dashboards.server import catalogue_json
@@ -60,12 +61,14 @@ def export_html(published: Path, out: Path) -> None:
 def export_png(published: Path, folder: Path, *, scale: float = 2.0) -> list[Path]:
     """Draws every chart of the default view that is not a table; one PNG each.
 
-    Needs the package vl-convert-python; raises DashboardError where it is missing.
+    Needs the package vl-convert-python; raises PackageMissing where it is not there.
     """
     try:
         vl_convert = import_module("vl_convert")
     except ImportError as error:
-        raise DashboardError("PNG files need one more package: pip install vl-convert-python") from error
+        raise PackageMissing(
+            f"PNG files need one more package: {sys.executable} -m pip install vl-convert-python"
+        ) from error
     source = Published(published)
     folder.mkdir(parents=True, exist_ok=True)
     written = []

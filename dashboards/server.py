@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +51,21 @@ Answering = Callable[[Published, Request], dict[str, Any]]
 
 
 def serve(home: Path, host: str = "127.0.0.1", port: int = 8765) -> None:
-    """Serves the dashboard of a home folder until interrupted."""
+    """Serves the dashboard of a home folder until interrupted; says where, once it listens.
+
+    Raises OSError when it can not have the address.
+    """
     import uvicorn
 
-    uvicorn.run(make_app(home, host=host), host=host, port=port, log_level="warning", access_log=False)
+    app = make_app(home, host=host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=128) as listener:
+        shown = f"[{host}]" if ":" in host else host
+        sys.stdout.write(f"Dashboard on http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it).\n")
+        sys.stdout.flush()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
 
 
 def make_app(home: Path, *, host: str = "127.0.0.1") -> Starlette:

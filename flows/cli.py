@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import update_wrapper
 from typing import Any
 
@@ -22,6 +24,10 @@ PREFECT = click.option(
     default=True,
     help="Whether to run as a flow when a Prefect server is configured (default: yes).",
 )
+
+PORT = click.IntRange(0, 65535)
+COUNT = click.IntRange(min=0)
+NO_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
 
 
 class Ordered(click.Group):
@@ -394,9 +400,14 @@ def publish_command(
 
 @command("dashboard")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8765, show_default=True)
+@click.option("--port", type=PORT, default=8765, show_default=True)
 @click.option("--export", "export_file", metavar="FILE", help="Write one self-contained HTML file instead.")
-@click.option("--png", "png_folder", metavar="DIR", help="Write every chart as a PNG file instead.")
+@click.option(
+    "--png",
+    "png_folder",
+    metavar="DIR",
+    help="Write every chart as a PNG file instead (needs one more package, vl-convert-python).",
+)
 def dashboard_command(
     context: click.Context,
     home: str | None,
@@ -428,8 +439,24 @@ def dashboard_command(
         for file in export_png(published, Path(png_folder)):
             click.echo(str(file))
     if not export_file and not png_folder:
-        click.echo(f"Dashboard on http://{host}:{port} (Ctrl-C ends it).")
-        serve(where, host, port)
+        with _listening(host, port):
+            serve(where, host, port)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[None]:
+    """Inside, an address that can not be had is the user's mistake."""
+    from flows.settings import UsageError
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ADDRESS and not isinstance(error, socket.gaierror):
+            raise
+        problem = (error.strerror or "").partition(" (while")[0]
+        raise UsageError(
+            f"Nothing can be served on {host}:{port} ({problem}): choose another --port or --host."
+        ) from None
 
 
 @command("replay")
@@ -510,15 +537,27 @@ def schedule_command(
 
 @cli.command("sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=9911, show_default=True)
+@click.option("--port", type=PORT, default=9911, show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Same seed, same organization.")
-@click.option("--projects", default=6, show_default=True)
-@click.option("--issues", default=120, show_default=True)
-@click.option("--events", default=3000, show_default=True)
-@click.option("--days", default=90, show_default=True, help="Days of history.")
-@click.option("--latency", default=0.0, show_default=True, help="Seconds before each answer.")
-@click.option("--rate-limit", type=int, help="Requests a second (0 = none, as self-hosted).")
-@click.option("--faults", default=0.0, show_default=True, help="Share of answers that fail, 0 to 1.")
+@click.option("--projects", type=COUNT, default=6, show_default=True)
+@click.option("--issues", type=COUNT, default=120, show_default=True)
+@click.option("--events", type=COUNT, default=3000, show_default=True)
+@click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="Days of history.")
+@click.option(
+    "--latency",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds before each answer.",
+)
+@click.option("--rate-limit", type=COUNT, help="Requests a second (0 = none, as self-hosted).")
+@click.option(
+    "--faults",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of answers that fail.",
+)
 @click.option("--age", type=click.Choice(["2023", "2026"]), default="2026", show_default=True)
 def sandbox_command(host: str, port: int, **options: Any) -> None:
     """Serve a simulated Sentry organization on loopback, to try things without a token.
@@ -528,7 +567,8 @@ def sandbox_command(host: str, port: int, **options: Any) -> None:
     """
     from extractors.sandbox import SandboxOptions, serve
 
-    serve(SandboxOptions(**options), host, port)
+    with _listening(host, port):
+        serve(SandboxOptions(**options), host, port)
 
 
 @command("demo")
@@ -614,6 +654,7 @@ def _explain_disk(error: OSError) -> int:
 
 
 def _known_code(error: Exception) -> int | None:
+    from dashboards.catalogue import DashboardError, PackageMissing
     from extractors.errors import NotSentry, SentryError, Unauthorized
     from flows.lanes import Interrupted
     from flows.orchestration import PrefectUnreachable
@@ -622,10 +663,12 @@ def _known_code(error: Exception) -> int | None:
 
     if isinstance(error, Interrupted):
         return 1
-    if isinstance(error, Unauthorized | WarehouseBusy | HomeUnusable | KeyFileError | PolicyError):
+    if isinstance(
+        error, Unauthorized | WarehouseBusy | HomeUnusable | KeyFileError | PolicyError | PackageMissing
+    ):
         return 2
     if isinstance(error, NotSentry) and not error.path:
         return 2  # the address itself is none: nothing was asked
-    if isinstance(error, SentryError | WarehouseError | PrefectUnreachable):
+    if isinstance(error, SentryError | WarehouseError | PrefectUnreachable | DashboardError):
         return 1
     return None

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 
@@ -250,10 +251,38 @@ def test_unreadable_sentryclirc(run: Run, tmp_path: Path) -> None:
         (("backfill", "--since", "2026-02-01", "--until", "2026-01-01"), ("--until must be later",)),
         slow(("query",), ("Missing argument", "SQL")),
         (("query", "select 1", "--format", "parquet"), ("needs --output",)),
+        (("sandbox", "--port", "70000"), ("--port", "0<=x<=65535")),
+        slow(("sandbox", "--faults", "2"), ("--faults", "0<=x<=1")),
+        slow(("sandbox", "--days", "0"), ("--days", "x>=1")),
+        slow(("dashboard", "--port", "99999"), ("--port", "0<=x<=65535")),
     ],
 )
 def test_wrong_usage(run: Run, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
     run(*arguments).says(2, *words)
+
+
+# servers of our own
+
+
+@pytest.mark.parametrize("command", ["dashboard", "sandbox"])
+def test_a_port_that_is_taken(run: Run, published: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        outcome = run("--home", str(published), command, "--port", port)
+    outcome.says_only(2, f"127.0.0.1:{port}", "Address already in use", "--port")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["dashboard", "sandbox"])
+def test_a_host_that_is_not_here(run: Run, published: Path, command: str) -> None:
+    run("--home", str(published), command, "--host", "192.0.2.1").says_only(2, "192.0.2.1", "--host")
+
+
+@pytest.mark.skipif(find_spec("vl_convert") is not None, reason="the package is installed")
+def test_pictures_without_their_package(run: Run, published: Path) -> None:
+    run("--home", str(published), "dashboard", "--png", "charts").says_only(
+        2, "pip install vl-convert-python"
+    )
 
 
 # questions in SQL
