@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,7 @@ from flows.clients import Clients
 from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing
 from flows.findings import Finding, Findings
 from flows.planning import FOUNDATION, chosen_streams, wanted_requests
-from flows.settings import Settings, UsageError
+from flows.settings import Settings, UsageError, unknown_variables
 from transforms.reader import make_reader
 from transforms.repair import Unreadable, repair
 
@@ -63,6 +64,8 @@ def check(settings: Settings, show: Callable[[Finding], None] = lambda _: None) 
     """Checks server, token, what each table needs, and the disk. Only cheap questions are asked."""
     found = Findings(show)
     streams = chosen_streams(settings)
+    for variable in unknown_variables(os.environ):
+        found.warn("settings", f"{variable} sets nothing", "docs/settings.md lists all variables.")
     _check_sentry(settings, streams, found)
     check_home(settings, found)
     return found

@@ -362,8 +362,7 @@ def setting_meaning(path: str, section: type[msgspec.Struct] = settings.Settings
     name = path.rpartition(".")[2]
     text = _field_docstrings(section).get(name) or SETTING_MEANINGS[path]
     (field,) = (f for f in msgspec.structs.fields(section) if f.name == name)
-    named = re.findall(r"'([^']*)'", str(field.type)) if "Literal" in str(field.type) else []
-    choices = [choice for choice in named if choice]  # the empty one is "not set"
+    choices = settings.choices(field.type)
     return f"{text} One of {', '.join(f'`{c}`' for c in choices)}." if choices else text
 
 

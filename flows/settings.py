@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -157,20 +158,24 @@ def load_settings(
     """Settings from, in rising precedence: defaults, `~/.sentryclirc`, the nearest `.sentryclirc` above the
     working directory, the configuration file, variables, `overrides` (command-line options).
 
-    Raises UsageError for a file that can not be read or a value that does not fit, naming both.
+    Raises UsageError for a file that can not be read, a name that is none, or a value that does not fit,
+    naming both.
     """
     environment = os.environ if environment is None else environment
+    for variable in unknown_variables(environment):
+        if near := _near(variable, variables()):
+            raise UsageError(f"There is no setting {variable}.{near} docs/settings.md lists all.")
     values: dict[str, Any] = _sentryclirc(environment)
     named = config or environment.get(PREFIX + "CONFIG")
     file = Path(named or CONFIG_FILE).expanduser()
-    if named or file.exists():
-        values |= _read_toml(file)
+    in_file = _read_toml(file) if named or file.exists() else {}
+    values |= in_file
     _apply_variables(values, environment)
     values |= {k: v for k, v in (overrides or {}).items() if v is not None}
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(_misfit(str(error), environment)) from None
+        raise UsageError(_misfit(str(error), environment, f"{file}: " if in_file else "")) from None
     _check_names(settings.discover or [])
     _check_memory(settings.memory)
     token = settings.token or _read_token(settings.token_file)
@@ -199,22 +204,69 @@ def _own_token(name: str, place: str, environment: Mapping[str, str]) -> Secret:
     return Secret(token.strip())
 
 
-def _misfit(error: str, environment: Mapping[str, str]) -> str:
+def _misfit(error: str, environment: Mapping[str, str], in_file: str) -> str:
     """What a person reads of msgspec's "Expected `int`, got `str` - at `$.events.keep`"."""
     problem, _, place = error.partition(" - at ")
     path = place.strip("`").removeprefix("$").removeprefix(".")
+    setting = re.sub(r"\[.*?\]", "", path)
+    given = next((v for v in (_variable(setting), *SENTRY_VARIABLES) if _sets(v, setting, environment)), "")
+    where = f"{given}: " if given else in_file
+    known = dict(_all_settings())
     unknown = re.search("unknown field `(.*)`", problem)
     if unknown:
         name = f"{path}.{unknown[1]}".strip(".")
-        return f"There is no setting {name!r}: docs/settings.md lists all."
-    variables = [
-        PREFIX + path.upper().replace(".", "_"),
-        *(v for v, n in SENTRY_VARIABLES.items() if n == path),
-    ]
-    given = next((v for v in variables if environment.get(v)), "")
-    return (
-        f"The setting {path!r}{f' ({given})' if given else ''} does not fit: {problem}. See docs/settings.md."
-    )
+        near = _near(f"{setting}.{unknown[1]}".strip("."), known)
+        return f"{where}There is no setting {name!r}.{near} docs/settings.md lists all."
+    if "Invalid enum value" in problem and setting in known:
+        value = problem.removeprefix("Invalid enum value ")
+        problem = f"{value} is none of {', '.join(choices(known[setting]))}"
+    elif "matching regex" in problem:
+        problem = "a name has letters, digits and underscores, and a letter is the first"
+    return f"{where}The setting {path!r} does not fit: {problem}. See docs/settings.md."
+
+
+def _variable(setting: str) -> str:
+    return PREFIX + setting.upper().replace(".", "_")
+
+
+def _sets(variable: str, setting: str, environment: Mapping[str, str]) -> bool:
+    is_its = variable == _variable(setting) or SENTRY_VARIABLES.get(variable) == setting
+    return is_its and bool(environment.get(variable))
+
+
+def _all_settings() -> Iterator[tuple[str, Any]]:
+    """Settings and sections as `section.setting`, with their types."""
+    for field in msgspec.structs.fields(Settings):
+        yield field.name, field.type
+        section = Query if field.name == "discover" else field.type
+        if isinstance(section, type) and issubclass(section, msgspec.Struct):
+            for sub in msgspec.structs.fields(section):
+                yield f"{field.name}.{sub.name}", sub.type
+
+
+def choices(type_: Any) -> list[str]:
+    """The texts that a setting may be; none where any will do."""
+    named = re.findall(r"'([^']*)'", str(type_)) if "Literal" in str(type_) else []
+    return [choice for choice in named if choice]  # the empty one is "not set"
+
+
+def variables() -> set[str]:
+    """Every variable of our own that sets something."""
+    names = {name for name, _ in _all_settings() if not name.startswith("discover.")}
+    sections = {name.partition(".")[0] for name in names if "." in name}
+    return {PREFIX + "CONFIG", *map(_variable, names - sections)}
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that begin as ours do, and set nothing. Not each is a mistake: Kubernetes makes some for a
+    service of our name (SENTRY_WAREHOUSE_SERVICE_HOST)."""
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in variables())
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    bare = {known.removeprefix(PREFIX): known for known in names}
+    found = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.7)
+    return f" Did you mean {bare[found[0]]}?" if found else ""
 
 
 def _check_memory(memory: str) -> None:

@@ -215,10 +215,12 @@ def test_configuration_that_is_no_toml(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('privacy = "hide"', ("privacy",)),
-        ("thread = 3", ("thread",)),
+        ('privacy = "hide"', ("sentry-warehouse.toml", "privacy", "'hide' is none of hash, drop, keep")),
+        ("thread = 3", ("sentry-warehouse.toml", "thread", "Did you mean threads?")),
         slow('threads = "many"', ("threads",)),
-        slow("[publish]\nkep = 3", ("publish", "kep")),
+        slow("[publish]\nkep = 3", ("publish", "kep", "Did you mean publish.keep?")),
+        slow("overlap_days = 3", ("overlap_days", "Did you mean events.overlap_days?")),
+        slow('[[discover]]\nname = "slow pages"\nfields = ["title"]', ("letters, digits and underscores",)),
         ('[streams]\nonly = ["isues"]', ("no stream 'isues'", "issues")),
         slow('[streams]\nexclude = ["nothing"]', ("no stream 'nothing'", "issues")),
     ],
@@ -230,7 +232,11 @@ def test_wrong_setting(run: Run, tmp_path: Path, text: str, words: tuple[str, ..
 
 @pytest.mark.slow
 def test_wrong_setting_in_a_variable(run: Run) -> None:
-    run("export", SENTRY_WAREHOUSE_THREADS="many").says_only(2, "threads")
+    run("export", SENTRY_WAREHOUSE_THREADS="many").says_only(2, "SENTRY_WAREHOUSE_THREADS", "threads")
+
+
+def test_a_misspelt_variable(run: Run) -> None:
+    run("export", SENTRY_WAREHOUSE_PRIVCY="keep").says_only(2, "Did you mean SENTRY_WAREHOUSE_PRIVACY?")
 
 
 def test_unreadable_sentryclirc(run: Run, tmp_path: Path) -> None:

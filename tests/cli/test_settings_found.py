@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from extractors.sandbox import Sandbox
+from flows.settings import load_settings, unknown_variables
 from tests.cli.conftest import Run
 
+ROOT = Path(__file__).parents[2]
 NO_TOKEN = "sntryu_" + "0" * 64
 
 
@@ -51,3 +54,15 @@ def test_the_nearest_sentryclirc_wins_over_that_of_the_home(
     below.mkdir()
     (below / ".sentryclirc").write_text(f"[defaults]\nurl={sentry.url}\norg=acem\n")
     run("export", SENTRY_URL="", below="project").says_only(2, "no organization 'acem'", "It sees: acme")
+
+
+def test_variables_that_are_like_no_setting_are_left_alone() -> None:
+    """Kubernetes makes some for a service of that name."""
+    others = {"SENTRY_WAREHOUSE_SERVICE_HOST": "10.0.0.7", "SENTRY_WAREHOUSE_PORT_8765_TCP": "tcp://10.0.0.7"}
+    load_settings(None, {}, others)
+    assert unknown_variables({**others, "SENTRY_WAREHOUSE_HOME": "x"}) == sorted(others)
+
+
+def test_every_variable_of_the_page_is_known() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert unknown_variables(dict.fromkeys(re.findall(r"SENTRY_WAREHOUSE_[A-Z_]+", page), "")) == []
