@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from extractors.archive import Archive
+from extractors.errors import SentryError
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import Request, all_streams
@@ -116,16 +117,23 @@ def _export(
 ) -> Result:
     began = datetime.now(UTC)
     remove_rebuilt(settings.home_path)
-    store = Store(settings.home_path / "warehouse.duckdb", memory_limit=settings.memory)
+    file = settings.home_path / "warehouse.duckdb"
+    fresh, unused = not file.exists(), False
+    store = Store(file, memory_limit=settings.memory)
     try:
         with _clients(settings, store, stop) as clients:
             result = _run(settings, store, clients, observer, stop, command, since, until, workers)
             usage = clients.usage()
             result.requests, result.retried = usage.requests, usage.retried
             result.throttled, result.bytes = usage.throttled, usage.bytes
+    except (UsageError, SentryError):
+        unused = fresh and not store.rows("select 1 from meta.runs limit 1")
+        raise
     finally:
         workers.close()
         store.close()
+        if unused:  # no organization could be asked: nothing is left that looks like a warehouse
+            file.unlink(missing_ok=True)
     result.published = workers.step("publish", lambda: publish_home(settings))
     result.seconds = (datetime.now(UTC) - began).total_seconds()
     return result

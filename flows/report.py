@@ -281,19 +281,7 @@ def print_status(found: dict[str, Any]) -> None:
     console = _console()
     if found["export_running"]:
         console.print("An export is running; this is the state published last.", style="yellow")
-    runs = Grid(title="Last runs", title_justify="left", box=None, pad_edge=False)
-    for name in ("command", "up to (UTC)", "status", "requests", "rows"):
-        runs.add_column(name)
-    for run in found["runs"]:
-        style = {"complete": "green", "incomplete": "yellow", "running": "cyan"}.get(run["status"], "red")
-        runs.add_row(
-            run["command"],
-            _minute(run["as_of"]),
-            f"[{style}]{run['status']}[/]",
-            f"{run['requests'] or 0:,}",
-            f"{run['rows'] or 0:,}",
-        )
-    console.print(runs)
+    _print_runs(console, found["runs"])
     tables = Grid(title="\nTables", title_justify="left", box=None, pad_edge=False)
     for name in ("table", "complete", "up to (UTC)", "", "Sentry counts", "loaded"):
         tables.add_column(name)
@@ -342,6 +330,28 @@ def print_status(found: dict[str, Any]) -> None:
                 console.print("  " + visible(line.format(**row)), markup=False)
             if len(rows) > MOST_TROUBLES:
                 console.print(f"  … and {len(rows) - MOST_TROUBLES} more (--json lists all)")
+
+
+def _print_runs(console: Any, runs: Sequence[dict[str, Any]]) -> None:
+    from rich.table import Table as Grid
+
+    grid = Grid(title="Last runs", title_justify="left", box=None, pad_edge=False)
+    for name in ("command", "up to (UTC)", "status", "requests", "rows"):
+        grid.add_column(name)
+    for run in runs:
+        style = {"complete": "green", "incomplete": "yellow", "running": "cyan", "interrupted": "yellow"}.get(
+            run["status"], "red"
+        )
+        grid.add_row(
+            run["command"],
+            _minute(run["as_of"]),
+            f"[{style}]{run['status']}[/]",
+            "" if run["requests"] is None else f"{run['requests']:,}",
+            "" if run["rows"] is None else f"{run['rows']:,}",
+        )
+    console.print(grid)
+    if any(run["status"] == "interrupted" for run in runs):
+        console.print("A run was interrupted: the next one of its command goes on where it stopped.")
 
 
 def drift_in_words(row: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import duckdb
 
 from warehouse.mart_files import all_marts
 from warehouse.schema import literal
-from warehouse.store import CATALOG, WarehouseError
+from warehouse.store import CATALOG, WarehouseError, is_locked
 
 FOLDER = Path(__file__).with_name("status")
 
@@ -43,8 +43,13 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
     """
     file = home / "published" / "sentry.duckdb"
     if not file.exists():
+        if _is_written(home / "warehouse.duckdb"):
+            raise WarehouseError(
+                f"The first export into {home.absolute()} is still at work: what it brings is published when "
+                "it ends. Look again then."
+            )
         raise WarehouseError(
-            f"Nothing is published in {home} yet: run `sentry-warehouse export` (or `demo`), "
+            f"Nothing is published in {home.absolute()} yet: run `sentry-warehouse export` (or `demo`), "
             "or name the folder with --home."
         )
     connection = duckdb.connect(":memory:")
@@ -53,6 +58,18 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
     connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     connection.execute(f"use {CATALOG}")
     return connection
+
+
+def _is_written(file: Path) -> bool:
+    """Whether a writer is at work on the file."""
+    if not file.exists():
+        return False
+    with duckdb.connect(":memory:") as connection:
+        try:
+            connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
+        except duckdb.Error as error:
+            return is_locked(error)
+    return False
 
 
 RAW_PAGES = """
@@ -222,7 +239,8 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
     """What `status` shows: last runs, freshness and completeness by table, what is not whole, drift.
 
     `is_proven` says that the newest run is complete, and so is every table, up to 36 hours before `now`
-    (UTC without a zone; this machine's clock unless given). Raises WarehouseError when there is nothing yet.
+    (UTC without a zone; this machine's clock unless given). A run that stands as running while nobody writes
+    is `interrupted`. Raises WarehouseError when there is nothing yet.
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
     connection, busy = connect_for_status(home)
@@ -232,8 +250,16 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
             "select run_id, command, as_of, started_at, finished_at, status, requests, rows, note "
             "from meta.runs order by started_at desc limit 5"
         )
-        tables = ask(_sql("tables"), {"now": now})
+        # a run that ended before it made any table has none to tell of
+        made = ask(
+            "select 1 from information_schema.tables where table_catalog = current_database() "
+            "and table_schema = 'main' and table_name = 'projects'"
+        )
+        tables = ask(_sql("tables"), {"now": now}) if made else []
         ended = [run for run in runs if run["status"] != "running"]
+        if not busy:
+            for run in runs:
+                run["status"] = "interrupted" if run["status"] == "running" else run["status"]
         return {
             "home": str(home),
             "is_proven": bool(ended)
@@ -242,7 +268,7 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
             "export_running": busy,
             "runs": runs,
             "tables": tables,
-            "incomplete": ask(_sql("incomplete")),
+            "incomplete": ask(_sql("incomplete")) if made else [],
             "drift": ask("select * from meta.drift order by last_seen desc, stream, kind, path"),
             "rejects": ask(
                 "select stream, table_name, path, reason, count(*) as values from meta.rejects "

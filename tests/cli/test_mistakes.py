@@ -17,6 +17,7 @@ import pytest
 from extractors.sandbox import Sandbox, SandboxOptions
 from tests.cli.command import can_mount, run_command, start_command
 from tests.cli.conftest import Run, variables_of
+from warehouse.state import begin_run
 from warehouse.store import Store
 
 needs_read_only = pytest.mark.skipif(
@@ -78,8 +79,10 @@ def test_unreadable_token_file(run: Run) -> None:
     outcome.says_only(2, "token file nowhere", "No such file")
 
 
-def test_unknown_organization(run: Run) -> None:
+def test_unknown_organization(run: Run, tmp_path: Path) -> None:
     run("export", SENTRY_ORG="acem").says_only(2, "no organization 'acem'", "It sees: acme")
+    assert not list(tmp_path.rglob("*.duckdb*"))
+    run("status").says_only(1, "Nothing is published")
 
 
 def test_unknown_project(run: Run, sentry: Sandbox) -> None:
@@ -181,9 +184,11 @@ def test_a_damaged_warehouse(run: Run, tmp_path: Path) -> None:
     run("export").says_only(1, "not a DuckDB database", "Move it away", "sentry-warehouse replay")
 
 
-def test_nothing_published_yet(run: Run) -> None:
+def test_nothing_published_yet(run: Run, tmp_path: Path) -> None:
     for command in (("query", "select 1"), ("status",)):
-        run(*command).says_only(1, "Nothing is published in sentry-data yet", "sentry-warehouse export")
+        run(*command).says_only(
+            1, f"Nothing is published in {tmp_path / 'sentry-data'} yet", "sentry-warehouse export"
+        )
     run("publish").says_only(1, "run `sentry-warehouse export` first")
 
 
@@ -194,10 +199,23 @@ def test_second_export_at_once(tmp_path: Path) -> None:
             while not slow.requests():
                 assert first.poll() is None
             second = run_command("export", folder=tmp_path, variables=variables_of(slow))
+            seen = run_command("status", folder=tmp_path)
         finally:
             first.kill()
             first.communicate()
     second.says_only(2, "warehouse.duckdb is in use by another process", "wait for it")
+    seen.says_only(1, f"The first export into {tmp_path / 'sentry-data'} is still at work")
+
+
+def test_an_export_that_was_cut_off(run: Run, tmp_path: Path) -> None:
+    with Store(tmp_path / "sentry-data" / "warehouse.duckdb") as store:
+        row = {"run_id": "r", "command": "export", "started_at": "2026-11-22 02:30:00"}
+        begin_run(store, {**row, "as_of": "2026-11-22 02:20:00"})
+    shown = run("status")
+    assert "interrupted" in shown.out
+    assert "goes on where it stopped" in shown.out
+    assert "running" not in shown.out
+    assert json.loads(run("status", "--json").out)["runs"][0]["status"] == "interrupted"
 
 
 # settings
