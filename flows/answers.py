@@ -18,6 +18,9 @@ LAST_ROWS = 20
 WIDEST = 60
 """Characters of a cell that a terminal is shown while other columns need the room."""
 
+NULL = "NULL"
+"""No value at all, which an empty text is not."""
+
 GAP = "  "
 NUMBERS = ("INT", "DOUBLE", "DECIMAL", "FLOAT", "NUMBER")
 
@@ -56,7 +59,7 @@ def safe_text(text: str) -> str:
 
 def markdown(answer: Answer) -> str:
     """All rows as a Markdown table."""
-    rows = (("" if cell is None else cell for cell in row) for row in answer.rows)
+    rows = ((NULL if cell is None else cell for cell in row) for row in answer.rows)
     return "\n".join(_markdown_row(row) for row in (answer.names, ["---"] * len(answer.names), *rows))
 
 
@@ -94,7 +97,7 @@ def grid(answer: Answer, width: int | None = None) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else visible(str(value))
+    return NULL if value is None else visible(str(value))
 
 
 class _Column:

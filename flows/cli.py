@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import socket
 import sys
@@ -27,6 +28,8 @@ PREFECT = click.option(
 
 PORT = click.IntRange(0, 65535)
 COUNT = click.IntRange(min=0)
+REMARK = re.compile(r"--(?![a-z-]*(=|\Z))")
+"""A comment of SQL, not an option."""
 NO_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
 
 
@@ -61,13 +64,22 @@ def settings_of(context: click.Context, home: str | None, config: str | None, **
     return load_settings(config or shared.get("config"), {"home": home or shared.get("home"), **overrides})
 
 
-def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+class Sql(click.Command):
+    """A command whose argument may begin with a comment of SQL, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {arg}" if REMARK.match(arg) else arg for arg in args])
+
+
+def command(
+    name: str, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., None]], click.Command]:
     """A command with --home and --config."""
 
     def decorate(function: Callable[..., None]) -> click.Command:
         wrapped = click.pass_context(function)
         update_wrapper(wrapped, function)
-        return cli.command(name)(HOME(CONFIG(wrapped)))
+        return cli.command(name, cls=cls)(HOME(CONFIG(wrapped)))
 
     return decorate
 
@@ -249,7 +261,7 @@ def status_command(
         raise SystemExit(3)
 
 
-@command("query")
+@command("query", Sql)
 @click.argument("sql")
 @click.option(
     "--format",
@@ -271,7 +283,8 @@ def query_command(
 ) -> None:
     """Ask the published file one statement of SQL. `raw.pages` are the archived answers, a row a page.
 
-    A table on the terminal is cut to its width and to a hundred rows; files and pipes get everything.
+    The SQL is DuckDB's; "-" reads it from standard input. A table on the terminal is cut to its width and
+    to a hundred rows; files and pipes get everything.
 
     \b
     Example:  sentry-warehouse query "select status, count(*) from issues group by 1"
@@ -284,6 +297,8 @@ def query_command(
     from warehouse.inspect import query_as_text, run_query, write_query
 
     where = settings_of(context, home, config).home_path
+    if sql == "-":
+        sql = sys.stdin.read()
     if as_json and format_ not in ("table", "json"):
         raise click.UsageError(f"--json and --format {format_} can not both be had: choose one.")
     if as_json:
@@ -322,7 +337,8 @@ def _person(value: str) -> str:
 def hash_command(
     context: click.Context, home: str | None, config: str | None, value: str, as_json: bool
 ) -> None:
-    """Show what the tables hold for a person's e-mail address, IP address, user name, name or id.
+    """Show what the tables hold for a person's e-mail address, IP address, user name, name or id, and how
+    many events.
 
     Upper and lower case are different values, as they are to Sentry. With "-" the value is read from
     standard input, so that it shows up in no history and no list of processes.
@@ -334,11 +350,12 @@ def hash_command(
     from flows.policy import look_up
     from flows.report import print_lookup, to_json
 
-    found = look_up(settings_of(context, home, config), _person(value))
+    settings = settings_of(context, home, config)
+    found = look_up(settings, _person(value))
     if as_json:
         click.echo(to_json(found))
     else:
-        print_lookup(found)
+        print_lookup(found, settings.home_path)
 
 
 @command("forget")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -60,7 +61,8 @@ def privacy_of(settings: Settings, *, make_key: bool = True) -> Privacy:
 
 
 def look_up(settings: Settings, value: str) -> dict[str, Any]:
-    """What the tables hold for a person's value: by kind, as a colleague, in tags; and a query to find it.
+    """What the tables hold for a person's value: by kind, as a colleague, in tags; a query to find it, and
+    how many events that finds (None where nothing can be asked yet).
 
     Each is what a page with the value comes out as, so overrides count; None where it is dropped.
     Raises what `privacy_of` raises.
@@ -77,14 +79,26 @@ def look_up(settings: Settings, value: str) -> dict[str, Any]:
     member = _treated(privacy, "members", {"email": value})
     held = {kind: event["user"][place.partition("/")[2]] for kind, (place, _) in HELD_BY.items()}
     tags = {kind: tag["value"] for kind, tag in zip(TAGGED, event["tags"], strict=True)}
+    sql = _find(held)
     return {
         "value": value,
         "policy": settings.privacy,
         "held": held,
         "tags": tags,
         "member": member["email"],
-        "sql": _find(held),
+        "sql": sql,
+        "events": _count(settings.home_path, sql) if sql else None,
     }
+
+
+def _count(home: Path, sql: str) -> int | None:
+    from warehouse.inspect import run_query
+    from warehouse.store import WarehouseError
+
+    try:
+        return int(run_query(home, f"select count(*) from ({sql})").rows[0][0])
+    except WarehouseError:
+        return None
 
 
 def _treated(privacy: Privacy, stream: str, record: dict[str, Any]) -> Any:

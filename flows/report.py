@@ -211,7 +211,7 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
         say("Sentry was not asked: delete the person there, too, or the next export may read them again.")
 
 
-def print_lookup(found: dict[str, Any]) -> None:
+def print_lookup(found: dict[str, Any], home: Path) -> None:
     """What the tables hold for a value, by kind, and how to find it."""
     console = _console()
     labels = {
@@ -227,8 +227,18 @@ def print_lookup(found: dict[str, Any]) -> None:
     for where, held in lines:
         console.print(f"{where:<35}{'(dropped)' if held is None else held}", markup=False, soft_wrap=True)
     if found["sql"]:
-        command = f"sentry-warehouse query {shlex.quote(found['sql'])}"
-        console.print(f"\nTheir events:\n{command}", markup=False, soft_wrap=True)
+        events = found["events"]
+        count = "" if events is None else f", {events:,} {'is' if events == 1 else 'are'} published"
+        console.print(
+            f"\nTheir events{count}:\n{called(home)} query {_in_quotes(found['sql'])}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _in_quotes(sql: str) -> str:
+    """SQL for a shell: in double quotes, as it has single ones, where nothing in it means more to a shell."""
+    return shlex.quote(sql) if set(sql) & set('"$`\\!') else f'"{sql}"'
 
 
 def troubles(incomplete: Sequence[dict[str, Any]]) -> list[str]:

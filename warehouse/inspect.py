@@ -131,7 +131,7 @@ def run_query(home: Path, sql: str) -> Answer:
         described = relation.description
         return Answer([d[0] for d in described], [str(d[1]) for d in described], relation.fetchall())
     except duckdb.Error as error:
-        raise QueryError(_explain(connection, error)) from None
+        raise QueryError(_explain(connection, error, sql)) from None
     finally:
         connection.close()
 
@@ -163,10 +163,10 @@ def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
         try:  # the message must be about what was typed
             connection.execute(sql)
         except duckdb.Error as error:
-            raise QueryError(_explain(connection, error)) from None
+            raise QueryError(_explain(connection, error, sql)) from None
         raise QueryError(f"This can only be shown as a table: {body[:60]}") from None
     except duckdb.Error as error:
-        raise QueryError(_explain(connection, error)) from None
+        raise QueryError(_explain(connection, error, sql)) from None
     finally:
         connection.close()
 
@@ -179,7 +179,7 @@ def query_as_text(home: Path, sql: str, format_: str) -> str:
         return target.read_text("utf-8")
 
 
-def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
+def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, sql: str) -> str:
     text = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip()
     missing = re.search(r"(?:Table|View) with name (\S+) does not exist", text)
     if missing:
@@ -190,9 +190,13 @@ def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
         text,
     )
     if column:
-        near = re.findall(r'"([^"]+)"', text.partition("Candidate bindings")[2])
         wanted = column[1] or column[2]
+        # DuckDB names what is left, however unlike it is
+        there = re.findall(r'"([^"]+)"', text.partition("Candidate bindings")[2])
+        near = difflib.get_close_matches(wanted.lower(), there, n=3, cutoff=0.6)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        if not near and f'"{wanted}"' in sql:
+            hint = f" If it is a text, put it in single quotes: '{wanted}'."
         return f"There is no column {wanted!r} in the tables that are asked.{hint}"
     return text
 

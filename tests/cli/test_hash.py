@@ -27,7 +27,17 @@ def test_an_e_mail_address(tmp_path: Path) -> None:
     assert found["member"] == EMAIL
     shown = ask(tmp_path, EMAIL)
     assert f"events.user_email                  {hashed}" in shown.out.splitlines()
+    assert f"['{hashed}']" in shown.out
     assert not list(tmp_path.rglob("privacy.key"))
+
+
+def test_events_are_counted_where_some_are_published(tmp_path: Path, published: Path) -> None:
+    assert json.loads(ask(tmp_path, EMAIL, "--json").out)["events"] is None
+    there = ("--home", str(published))
+    assert json.loads(ask(tmp_path, EMAIL, "--json", *there).out)["events"] == 0
+    shown = ask(tmp_path, EMAIL, *there).out.splitlines()
+    assert "Their events, 0 are published:" in shown
+    assert shown[-1].endswith('order by date_created desc"')
 
 
 def test_an_opaque_id_stays(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_parquet_and_markdown(published: Path, tmp_path: Path) -> None:
         (1, "2026-11-01 12:00:00")
     ]
     shown = ask(published, r"select 'a|b' as x, E'1\n2' as y, null as z", "--format", "markdown")
-    assert shown.stdout == "| x | y | z |\n| --- | --- | --- |\n| a\\|b | 1 2 |  |\n"
+    assert shown.stdout == "| x | y | z |\n| --- | --- | --- |\n| a\\|b | 1 2 | NULL |\n"
     ask(published, "select 1 as n", "--output", str(tmp_path / "table.txt"))
     assert (tmp_path / "table.txt").read_text() == "n\n─\n1\n(1 row)\n"
 
@@ -125,6 +125,9 @@ def test_whatever_answers_is_written(published: Path, tmp_path: Path, sql: str) 
         ("select * from marts.Issues", r"Did you mean issues"),
         ("select * from qqqqqqq", r"There are: event_breadcrumbs, "),
         ("select satus from issues", r"no column 'satus'.* Did you mean status or"),
+        ("select project from events", r"Did you mean project_id\?"),
+        ("select 1 from issues where qqqq = 1", r"tables that are asked\.$"),
+        ('from issues where status = "resolved"', r"in single quotes: 'resolved'\.$"),
         ("select i.satus from issues as i", r"no column 'satus'.* Did you mean status"),
         ("select 1; select 2", r"These are 2 statements, and one is answered at a time"),
         ("select 'a;b'; -- once\nselect 2; select 3;", r"These are 3 statements"),
@@ -153,6 +156,17 @@ def test_mistakes_in_what_is_to_be_written(published: Path) -> None:
         query_as_text(published, "selct 1", "csv")
     with pytest.raises(QueryError, match="only be shown as a table"):
         query_as_text(published, "explain select 1", "csv")
+
+
+@pytest.mark.parametrize("sql", ["-- what\nselect 1 as n;", "--what\nselect 1 as n", "--\nselect 1 as n"])
+def test_sql_may_begin_with_a_remark(published: Path, sql: str) -> None:
+    assert ask(published, sql, "--format", "csv").stdout == "n\n1\n"
+    assert ask(published, "--format=csv", sql).stdout == "n\n1\n"
+
+
+def test_sql_of_standard_input(published: Path) -> None:
+    asked = ["--home", str(published), "query", "-", "--format", "csv"]
+    assert CliRunner().invoke(cli, asked, input="select 1 as n\n").stdout == "n\n1\n"
 
 
 # on a terminal
@@ -199,7 +213,7 @@ def test_pipes_and_files_get_everything() -> None:
     assert len(grid(many(2, 5000)).split("\n")) == 5003
     assert "x" * 400 in grid(many(2, 1, "x" * 400))
     assert grid(Answer(["n", "word"], ["BIGINT", "VARCHAR"], [(1, "a"), (100, None)])) == (
-        "  n  word\n───  ────\n  1  a\n100\n(2 rows)"
+        "  n  word\n───  ────\n  1  a\n100  NULL\n(2 rows)"
     )
     assert grid(Answer(["n"], ["BIGINT"], [])) == "n\n─\n(0 rows)"
 
