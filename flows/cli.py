@@ -588,11 +588,14 @@ def sandbox_command(host: str, port: int, **options: Any) -> None:
         serve(SandboxOptions(**options), host, port)
 
 
-@command("demo")
+@cli.command("demo")
+@click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-demo).")
+@CONFIG
+@click.pass_context
 def demo_command(context: click.Context, home: str | None, config: str | None) -> None:
     """Simulate a Sentry, export it, let a night pass, export again, answer three questions in SQL.
 
-    Needs no token; nothing leaves this machine.
+    Needs no token; nothing leaves this machine. What an earlier demo made in the folder is made anew.
 
     \b
     Example:  sentry-warehouse demo

@@ -49,6 +49,10 @@ QUESTIONS = (
 )
 
 
+MARKER = ".demo"
+"""File in a demo's folder: the runs that made it."""
+
+
 def demo(home: str | None) -> int:
     """Runs the demo into `home` (default ./sentry-demo); returns the exit code."""
     from extractors.sandbox import Sandbox, SandboxOptions
@@ -59,11 +63,7 @@ def demo(home: str | None) -> int:
     from flows.settings import load_settings
     from warehouse.inspect import run_query
 
-    where = Path(home or "sentry-demo")
-    if (where / "warehouse.duckdb").exists():
-        fresh = Path(tempfile.mkdtemp(prefix=f"{where.name}-", dir=where.parent))
-        click.echo(f"{where} is in use; this demo goes to {fresh}.")
-        where = fresh
+    where = _place(Path(home or "sentry-demo"))
     # the simulated clock starts a day back, so that the night that passes ends now
     with Sandbox(SandboxOptions(clock_offset=timedelta(days=-1), rate_limit=0)) as sandbox:
         settings = load_settings(
@@ -73,13 +73,14 @@ def demo(home: str | None) -> int:
         )
         _step("A simulated Sentry is up; the first export reads everything it has.")
         with make_progress() as progress:
-            export(settings, progress)
+            first = export(settings, progress)
         _step("A night passes:")
         for line in sandbox.pass_night():
             click.echo(f"  {line}")
         _step("The second export asks for what is new or may have changed.")
         with make_progress() as progress:
             result = export(settings, progress)
+        (where / MARKER).write_text(f"{first.run_id}\n{result.run_id}\n")
         print_summary(result, settings)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for question, sql in QUESTIONS:
@@ -87,6 +88,40 @@ def demo(home: str | None) -> int:
         click.echo(grid(run_query(where, sql), width))
     _next(where)
     return 0
+
+
+def _place(where: Path) -> Path:
+    """The folder, empty; another one beside it when it holds anything but what a demo made."""
+    from warehouse.lock import hold
+    from warehouse.store import WarehouseError
+
+    if not (where / "warehouse.duckdb").exists():
+        return where
+    try:
+        with hold(where):
+            if _is_a_demo(where):
+                shutil.rmtree(where)
+                click.echo(f"{where} was an earlier demo's and is made anew.")
+                return where
+    except WarehouseError:  # somebody is at work there, or it can not be read
+        pass
+    other = Path(tempfile.mkdtemp(prefix=f"{where.name}-", dir=where.parent))
+    click.echo(f"{where} is already there, and holds more than a demo; this one goes to {other}.")
+    return other
+
+
+def _is_a_demo(where: Path) -> bool:
+    """Whether no run but those of a demo wrote into it."""
+    from warehouse.inspect import connect_for_status
+
+    if where.is_symlink() or not (where / MARKER).is_file():
+        return False
+    connection, busy = connect_for_status(where)
+    try:
+        runs = {run_id for (run_id,) in connection.execute("select run_id from meta.runs").fetchall()}
+    finally:
+        connection.close()
+    return not busy and runs == set((where / MARKER).read_text().split())
 
 
 def _step(text: str) -> None:

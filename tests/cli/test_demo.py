@@ -1,0 +1,49 @@
+"""A demo makes an earlier one's folder anew, and touches no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.demo import MARKER, _place
+from warehouse.state import begin_run
+from warehouse.store import Store
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """What a demo of one run leaves."""
+    home = tmp_path / "sentry-demo"
+    with Store(home / "warehouse.duckdb") as store:
+        add_run(store, "one")
+    (home / MARKER).write_text("one\n")
+    return home
+
+
+def add_run(store: Store, run_id: str) -> None:
+    time = "2026-11-22 02:30:00"
+    begin_run(store, {"run_id": run_id, "command": "export", "as_of": time, "started_at": time})
+
+
+def test_an_earlier_demo_is_made_anew(earlier: Path) -> None:
+    assert _place(earlier) == earlier
+    assert not earlier.exists()
+
+
+def test_a_folder_with_other_runs_stays(earlier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store(earlier / "warehouse.duckdb") as store:
+        add_run(store, "own")
+    other = _place(earlier)
+    assert (earlier / "warehouse.duckdb").exists()
+    assert other.name.startswith("sentry-demo-")
+    assert f"{earlier} is already there" in capsys.readouterr().out
+
+
+def test_a_folder_without_the_mark_stays_and_so_does_a_link(earlier: Path) -> None:
+    (earlier / MARKER).rename(earlier / "note")
+    assert _place(earlier) != earlier
+    (earlier / "note").rename(earlier / MARKER)
+    link = earlier.with_name("link")
+    link.symlink_to(earlier)
+    assert _place(link) != link
