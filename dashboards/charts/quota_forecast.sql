@@ -5,7 +5,7 @@
 -- size: full
 -- empty: Nothing was accepted this month or the last.
 -- definition: Accepted this calendar month so far (UTC) plus the mean per day of the last 7 full days for the days
---   left. Each category in its own unit (bytes for attachments).
+--   left. Each category in its own unit (bytes for attachments and *_byte).
 select
     category,
     sum(month_to_date)::bigint as month_to_date,

@@ -1,8 +1,8 @@
 -- Reasons for dropped errors: Why was data dropped?
--- Errors that were not accepted, by outcome and reason, over the chosen days. The twelve largest.
+-- Errors that were not accepted, by outcome and reason, over the chosen days. The twelve largest. An outcome for which Sentry gives no reason stands by its own name.
 select
     outcome,
-    case when reason = '' then outcome else reason end as reason,
+    case when reason in ('', 'none') then outcome else reason end as reason,
     sum(quantity)::bigint as quantity,
     (sum(quantity) / sum(sum(quantity)) over ())::double as share
 from marts.outcomes_daily
@@ -11,7 +11,7 @@ where day between coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 f
     and outcome <> 'accepted'
     and (null::varchar is null or organization_id = null::varchar)
     and (coalesce([[{{project}}, ]] null::varchar) is null or project_slug = coalesce([[{{project}}, ]] null::varchar))
-group by outcome, case when reason = '' then outcome else reason end
+group by outcome, case when reason in ('', 'none') then outcome else reason end
 having sum(quantity) > 0
 order by quantity desc, reason
 limit 12

@@ -1,5 +1,5 @@
 -- Forecast to the end of the month: How much will this month use?
--- Accepted this calendar month so far (UTC) plus the mean per day of the last 7 full days for the days left. Each category in its own unit (bytes for attachments).
+-- Accepted this calendar month so far (UTC) plus the mean per day of the last 7 full days for the days left. Each category in its own unit (bytes for attachments and *_byte).
 select
     category,
     sum(month_to_date)::bigint as month_to_date,

@@ -16,7 +16,8 @@ OUTCOMES = Table(
         Column(
             "reason",
             Type.VARCHAR,
-            "Why, such as the name of a filter; empty where Sentry gives none.",
+            "Why, such as the name of a filter; `none`, Sentry's own word, or empty where there is no "
+            "reason.",
             "by/reason",
             default="",
         ),
@@ -30,7 +31,8 @@ OUTCOMES = Table(
         Column(
             "quantity",
             Type.BIGINT,
-            "Amount in the category's unit (bytes for attachment, otherwise a count); "
+            "Amount in the category's unit (bytes for attachment and categories that end in _byte, "
+            "milliseconds for profile_duration and profile_duration_ui, otherwise a count); "
             "never add up over categories.",
             "series/sum(quantity)",
         ),

@@ -280,12 +280,12 @@ with accepted as (
 ),
 kinds as (
     select * from (values
-        ('error', 'accepted', '', 1.0), ('error', 'filtered', 'browser-extensions', 0.06),
+        ('error', 'accepted', 'none', 1.0), ('error', 'filtered', 'browser-extensions', 0.06),
         ('error', 'filtered', 'web-crawlers', 0.03), ('error', 'filtered', 'localhost', 0.015),
         ('error', 'filtered', 'error-message', 0.02), ('error', 'rate_limited', 'key_quota', 0.05),
-        ('error', 'rate_limited', 'org_quota', 0.01), ('error', 'invalid', 'too_large', 0.004),
+        ('error', 'rate_limited', 'org_quota', 0.01), ('error', 'invalid', 'too_large', 0.004), ('error', 'abuse', 'none', 0.002),
         ('error', 'client_discard', 'before_send', 0.05), ('error', 'client_discard', 'sample_rate', 0.08),
-        ('transaction', 'accepted', '', 40.0), ('attachment', 'accepted', '', 2200.0)
+        ('transaction', 'accepted', 'none', 40.0), ('attachment', 'accepted', 'none', 2200.0)
     ) as k(category, outcome, reason, ratio)
 ),
 counted as (

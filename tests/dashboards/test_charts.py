@@ -201,6 +201,14 @@ def test_the_strip_counts_each_event_once(published: Published) -> None:
     assert strip["loaded"] < strip["expected"] < 1.01 * strip["loaded"]
 
 
+def test_drops_without_a_reason_stand_by_their_outcome(published: Published) -> None:
+    """Sentry's word for no reason is `none`."""
+    answer = published.ask(CHARTS["drop_reasons"].query, values(published, days="90"))
+    shown = {row[:2] for row in answer.rows}
+    assert ("abuse", "abuse") in shown
+    assert "none" not in {reason for _, reason in shown}
+
+
 def test_days_that_were_never_asked_for_are_not_compared_with(published: Published) -> None:
     """The warehouse begins 90 days back: of the 60 days before the last 60, half were never asked for."""
     answer = published.ask(CHARTS["tiles"].query, values(published, days="60"))

@@ -10,9 +10,10 @@
 -- project_slug: The project's short name.
 -- category: Kind of data: error, transaction, session, attachment, …
 -- outcome: accepted, filtered, rate_limited, invalid, abuse, client_discard, …
--- reason: Why; empty where Sentry gives none.
+-- reason: Why; `none`, Sentry's own word, or empty where there is no reason.
 -- day: The UTC day.
--- quantity: Amount in the category's unit (bytes for attachment, otherwise a count); additive within a category.
+-- quantity: Amount in the category's unit (bytes for attachment and categories that end in _byte, milliseconds for
+--   profile_duration and profile_duration_ui, otherwise a count); additive within a category.
 -- times_seen: How often it was counted; additive within a category.
 with
 days as (
