@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("questions")
-MAY_BE_EMPTY = "None is well."
-"""Ends questions whose answer may have no row."""
+NONE_IS_WELL = "None is well."
+"""Follows questions for what should not be: no row is the best answer."""
+EMPTY = "Empty "
+"""Begins the sentence after other questions whose answer may have no row: where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class Example:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether no row is a good answer."""
-        return self.question.endswith(MAY_BE_EMPTY)
+        """Whether an answer without rows is a good one; what follows the question says why."""
+        return not self.question.endswith("?")
 
 
 def examples_of(table: str) -> tuple[Example, ...]:

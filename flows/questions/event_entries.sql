@@ -8,7 +8,7 @@ order by entries desc;
 select count(distinct event_id) as events
 from event_entries;
 
--- What does one of them look like? None is well.
+-- What does one of them look like? Empty where all parts have a table.
 select entry_type, data
 from event_entries
 order by date_created desc, event_id, entry_position

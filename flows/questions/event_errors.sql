@@ -12,7 +12,7 @@ group by all
 order by events desc
 limit 10;
 
--- Since when? None is well.
+-- Since when? Empty where it could process everything.
 select error_type, min(date_created) as first_time, max(date_created) as last_time
 from event_errors
 group by all

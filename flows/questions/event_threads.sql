@@ -1,4 +1,4 @@
--- Which threads crash? None is well.
+-- Which threads crash? Empty where no event lists threads: apps on phones and desktops do, browsers and most servers do not.
 select name, count(*) as crashes
 from event_threads
 where is_crashed
@@ -6,14 +6,14 @@ group by all
 order by crashes desc
 limit 10;
 
--- How many threads ran when it happened? None is well.
+-- How many threads ran when it happened? Empty where no event lists threads: apps on phones and desktops do, browsers and most servers do not.
 select event_id, count(*) as threads
 from event_threads
 group by all
 order by threads desc
 limit 10;
 
--- In what state were they? None is well.
+-- In what state were they? Empty where no event lists threads: apps on phones and desktops do, browsers and most servers do not.
 select state, count(*) as threads
 from event_threads
 group by all

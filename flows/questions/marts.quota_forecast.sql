@@ -11,7 +11,7 @@ where category = 'error'
 order by forecast desc
 limit 10;
 
--- Which grow most against last month? None is well.
+-- Which grow most against last month? Empty where the month before was not read.
 select project_slug, category, change_ratio
 from marts.quota_forecast
 where change_ratio is not null

@@ -5,13 +5,13 @@ group by all
 order by values_lost desc
 limit 10;
 
--- What did they look like? None is well.
+-- What did they look like? Empty where every value fitted.
 select table_name, path, value
 from meta.rejects
 order by rejected_at desc
 limit 5;
 
--- Since when? None is well.
+-- Since when? Empty where every value fitted.
 select table_name, min(rejected_at) as first_time
 from meta.rejects
 group by all

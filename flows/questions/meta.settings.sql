@@ -8,7 +8,7 @@ select name, length(value) as characters
 from meta.settings
 order by name;
 
--- Was an objective for crash-free sessions set? None is well.
+-- Was an objective for crash-free sessions set? Empty where the usual one holds.
 select value
 from meta.settings
 where name = 'crash_free_objective';

@@ -11,7 +11,7 @@ from projects as p
 anti join project_teams as t using (organization_id, project_id)
 order by p.slug;
 
--- Which projects are shared by several teams? None is well.
+-- Which projects are shared by several teams? Empty where none is.
 select p.slug, count(*) as teams
 from project_teams as t
 join projects as p using (organization_id, project_id)

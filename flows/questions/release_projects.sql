@@ -5,7 +5,7 @@ group by all
 order by releases desc
 limit 10;
 
--- Which releases went to several projects? None is well.
+-- Which releases went to several projects? Empty where each went to one.
 select version, count(*) as projects
 from release_projects
 group by all

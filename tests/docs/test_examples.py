@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from extractors.sandbox import Sandbox, SandboxOptions
 from extractors.stream import all_streams
 from flows.dictionary import declared_tables
-from flows.examples import FOLDER, MAY_BE_EMPTY, examples_of
+from flows.examples import EMPTY, FOLDER, NONE_IS_WELL, examples_of
 from flows.pipeline import export
 from flows.progress import Progress
 from flows.settings import load_settings
@@ -52,11 +53,25 @@ def test_each_table_has_three_questions_about_it(table: str) -> None:
     examples = examples_of(table)
     assert len(examples) == 3, f"write flows/questions/{table}.sql"
     for example in examples:
-        assert example.question.removesuffix(MAY_BE_EMPTY).rstrip().endswith("?")
+        asked, _, why_empty = example.question.partition("?")
+        assert asked
+        assert example.question.endswith("?") or why_empty[1:].startswith((NONE_IS_WELL, EMPTY))
+        assert example.question.endswith(("?", "."))
         words = f"{example.sql} ".replace("\n", " ")
         assert f"from {table} " in words or f"join {table} " in words
         assert example.sql.startswith("select")
         assert max(map(len, example.sql.splitlines())) <= 110
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_row_is_called_well_only_where_it_is(table: str) -> None:
+    """How fast, how long, when, what with: such questions have an answer or say where there is none."""
+    for example in examples_of(table):
+        if example.question.endswith(NONE_IS_WELL):
+            assert not re.match(
+                r"How (?!many events of)|When were|Since|What does one|What did they", example.question
+            )
+            assert table not in ("event_measurements", "event_spans", "event_threads", "release_authors")
 
 
 def test_no_questions_are_left_over() -> None:
