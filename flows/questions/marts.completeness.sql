@@ -1,5 +1,5 @@
 -- Which days are not complete, and why? None is well.
-select table_name, project_id, day, status, reason
+select table_name, project_slug, day, status, reason
 from marts.completeness
 where status <> 'complete'
 order by day desc

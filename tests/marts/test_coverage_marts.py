@@ -143,6 +143,25 @@ def test_of_days_that_sentry_no_longer_keeps_only_what_was_read_before_is_claime
     """)
 
 
+def test_a_day_names_its_project(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        projects
+        project_id | slug
+        10 | shop
+
+        meta.coverage
+        {SLICE}
+        r1 | s1 | events   |   | 10 | 2026-11-01 00:00 | 2026-11-02 00:00 | 5 | complete | - | - | - | 2026-11-02 00:10
+        r1 | s2 | events   |   | 20 | 2026-11-01 00:00 | 2026-11-02 00:00 | 5 | gone     | - | - | - | 2026-11-02 00:10
+        r1 | s3 | projects | - | -  | - | 2026-11-01 03:00 | 7 | complete | - | - | - | 2026-11-01 03:01
+    """)
+    assert rows_of("completeness", "table_name | project_id | project_slug") == table("""
+        events | 10 | shop
+        events | 20 | 20
+        projects |  |
+    """)
+
+
 def test_freshness(given: Given, rows_of: Mart) -> None:
     given(f"""
         meta.runs

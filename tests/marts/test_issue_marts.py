@@ -77,6 +77,21 @@ def test_issue_transitions(rows_of: Mart) -> None:
     """)
 
 
+def test_changes_name_their_issue(rows_of: Mart) -> None:
+    assert rows_of(
+        "issue_transitions", "issue_id | transition | short_id | title", where="issue_id = '2'"
+    ) == table("""
+        2 | 1 | SHOP-2 | Bang
+        2 | 2 | SHOP-2 | Bang
+    """)
+    assert rows_of(
+        "time_to_resolve", "issue_id | resolution | short_id | title", where="issue_id = '3'"
+    ) == table("""
+        3 | 1 | APP-1 | Crash
+        3 | 2 | APP-1 | Crash
+    """)
+
+
 def test_issue_flow(rows_of: Mart) -> None:
     columns = "project_slug | day | opened | resolved | ignored | regressed | reopened | net"
     assert rows_of("issue_flow", columns, order="project_slug, day") == table("""

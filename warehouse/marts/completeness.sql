@@ -23,6 +23,7 @@
 -- status: complete, sampled, partial, capped, gone, forbidden or failed.
 -- checked_at: When the newest slice or audit of the day was done (UTC).
 -- reason: Why it is not complete, or why that is not proven, and what to do; null for days that are proven.
+-- project_slug: The project's short name; empty where project_id is.
 with
 slices as (
     select
@@ -208,10 +209,10 @@ combined as (
 )
 
 select
-    organization_id,
-    table_name,
-    project_id,
-    day,
+    combined.organization_id,
+    combined.table_name,
+    combined.project_id,
+    combined.day,
     expected::bigint as expected,
     loaded::bigint as loaded,
     case when expected = 0 then 1.0 else loaded / expected end::double as ratio,
@@ -221,5 +222,9 @@ select
         when audit_decides and audit_status <> 'complete' then audit_reason
         when audit_decides then null
         when load_status <> 'complete' or starts_with(load_reason, 'Not proven') then load_reason
-    end as reason
+    end as reason,
+    coalesce(project_names.project_slug, combined.project_id) as project_slug
 from combined
+left join marts.project_names as project_names
+    on combined.organization_id = project_names.organization_id
+    and combined.project_id = project_names.project_id

@@ -20,9 +20,11 @@
 -- user_id: Who did it; null for Sentry itself or where only states were seen.
 -- opened_at: First seen, or last reopening, before this change (UTC).
 -- source: activity or history.
+-- short_id: Id that people use.
+-- title: Title as shown.
 with
 kept_issues as (
-    select organization_id, project_id, issue_id, first_seen
+    select organization_id, project_id, issue_id, first_seen, short_id, title
     from issues
     where merged_into_issue_id is null
 ),
@@ -93,6 +95,8 @@ changes as (
         states.*,
         kept_issues.project_id,
         kept_issues.first_seen,
+        kept_issues.short_id,
+        kept_issues.title,
         coalesce(
             lag(states.to_state) over issue_by_time, first_states.to_state, 'open'
         ) as from_state
@@ -130,5 +134,7 @@ select
         ),
         first_seen
     ) as opened_at,
-    source
+    source,
+    short_id,
+    title
 from real_changes

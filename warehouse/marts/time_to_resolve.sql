@@ -18,6 +18,8 @@
 -- activity_type: How, in Sentry's word: set_resolved, set_resolved_in_release, …
 -- user_id: Who did it; null for Sentry itself.
 -- source: activity (exact) or history (seen by the next nightly export).
+-- short_id: Id that people use.
+-- title: Title as shown.
 select
     resolutions.organization_id,
     resolutions.project_id,
@@ -35,7 +37,9 @@ select
     end::double as hours_to_resolve,
     resolutions.activity_type,
     resolutions.user_id,
-    resolutions.source
+    resolutions.source,
+    resolutions.short_id,
+    resolutions.title
 from marts.issue_transitions as resolutions
 left join marts.project_names as project_names
     on resolutions.organization_id = project_names.organization_id
