@@ -1,5 +1,5 @@
 -- Completeness by table and day: Which days are proven complete?
--- The worst state among the projects of a table on a UTC day. Complete: every slice came in whole and, where Sentry can be asked for a count, nothing is missing.
+-- The state of a table on a UTC day: complete if it is for every project, some projects if it is for some (worst is the worst state among the others, share how many of the projects are complete), otherwise the worst state. Complete: every slice came in whole and, where Sentry can be asked for a count, nothing is missing.
 with
 chosen as (
     select
@@ -16,16 +16,30 @@ chosen as (
         on completeness.organization_id = project_names.organization_id
         and completeness.project_id = project_names.project_id
     where completeness.day between (select max(as_of)::date - 28 from meta.runs) and (select max(as_of)::date - 1 from meta.runs)
+),
+
+days as (
+    select
+        table_name,
+        day,
+        arg_max(status, coalesce(badness, 7)) as worst,
+        count(*) filter (where status = 'complete') as complete_scopes,
+        count(*) as scopes,
+        sum(expected)::bigint as expected,
+        sum(loaded) filter (where expected is not null)::bigint as loaded
+    from chosen
+    group by all
 )
 
 select
     table_name,
     day,
-    arg_max(status, coalesce(badness, 7)) as status,
-    count(*) filter (where status = 'complete') as complete_scopes,
-    count(*) as scopes,
-    sum(expected)::bigint as expected,
-    sum(loaded) filter (where expected is not null)::bigint as loaded
-from chosen
-group by all
+    case when complete_scopes between 1 and scopes - 1 then 'some projects' else worst end as status,
+    complete_scopes,
+    scopes,
+    expected,
+    loaded,
+    worst,
+    complete_scopes / scopes as share
+from days
 order by table_name, day

@@ -201,6 +201,17 @@ def test_the_strip_counts_each_event_once(published: Published) -> None:
     assert strip["loaded"] < strip["expected"] < 1.01 * strip["loaded"]
 
 
+def test_one_project_does_not_stand_for_all_of_its_table(published: Published) -> None:
+    answer = published.ask(CHARTS["completeness"].query, values(published, days="90"))
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    (short, *_) = [row for row in rows if row["table_name"] == "events" and row["worst"] == "partial"]
+    assert short["status"] == "some projects"
+    assert 0 < short["complete_scopes"] < short["scopes"]
+    assert short["share"] == pytest.approx(short["complete_scopes"] / short["scopes"])
+    whole = {row["status"] for row in rows if row["complete_scopes"] in (0, row["scopes"])}
+    assert whole <= {"complete", "forbidden"}
+
+
 def test_drops_without_a_reason_stand_by_their_outcome(published: Published) -> None:
     """Sentry's word for no reason is `none`."""
     answer = published.ask(CHARTS["drop_reasons"].query, values(published, days="90"))
