@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,24 @@ def test_one_project_does_not_stand_for_all_of_its_table(published: Published) -
     assert short["share"] == pytest.approx(short["complete_scopes"] / short["scopes"])
     whole = {row["status"] for row in rows if row["complete_scopes"] in (0, row["scopes"])}
     assert whole <= {"complete", "forbidden"}
+
+
+def test_weeks_without_a_resolution_are_gaps(published: Published) -> None:
+    """A line from the week before to the week after would show times that nobody measured."""
+    gaps = 0
+    for project in offered(published)["projects"]:
+        answer = published.ask(CHARTS["time_to_resolve"].query, values(published, days="90", project=project))
+        lines: dict[str, list[tuple[Any, Any]]] = {}
+        for week, measure, days, resolutions in answer.rows:
+            lines.setdefault(measure, []).append((week, days))
+            assert (days is None) == (resolutions == 0)
+            gaps += days is None
+        for line in lines.values():
+            assert all((b[0] - a[0]).days == 7 for a, b in pairwise(line))
+            assert line[0][0].isoweekday() == 1
+            assert line[0][1] is not None
+            assert line[-1][1] is not None
+    assert gaps
 
 
 def test_drops_without_a_reason_stand_by_their_outcome(published: Published) -> None:
