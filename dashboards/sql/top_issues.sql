@@ -1,5 +1,5 @@
 -- Top issues: Which issues hurt most, and which are new?
--- Issues by stored events in the chosen days, beside the same number of days before. New: first event in the chosen days.
+-- Issues by stored events in the chosen days, beside the same number of days before. New: first event in the chosen days. Users: as Sentry counts them over all of its retention, usually 90 days, whatever days, environment and release are chosen; they may be more than the events of the chosen days.
 with
 -- first those shown, then who they are and what they made before: the many others are added up once only
 noisiest as materialized (
@@ -61,7 +61,7 @@ select
     volumes.events,
     volumes.before,
     case when volumes.before > 0 then volumes.events / volumes.before - 1 end::double as change,
-    shown.user_count as users,
+    shown.user_count as users_90d,
     coalesce(shown.first_seen::date >= (select max(as_of)::date - 28 from meta.runs), false) as is_new,
     shown.permalink
 from volumes

@@ -231,6 +231,22 @@ def test_weeks_without_a_resolution_are_gaps(published: Published) -> None:
     assert gaps
 
 
+def test_users_of_other_days_than_the_events_say_so(published: Published, home: Path) -> None:
+    """Sentry's user_count knows no filter: no column of that name may stand beside events of chosen days."""
+    with open_read_only(home / PUBLISHED_FILE) as connection:
+        lifetime = dict(connection.execute("select short_id, user_count from issues").fetchall())
+    chart = CHARTS["top_issues"]
+    answer = published.ask(chart.query, values(published, days="7"))
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    assert "users" not in answer.columns
+    assert all(row["users_90d"] == lifetime[row["issue"]] for row in rows)
+    assert any(row["users_90d"] > row["events"] for row in rows)
+    assert chart.table
+    titles = {column["field"]: column["title"] for column in chart.table["columns"]}
+    assert titles["users_90d"] == "Users, 90 days"
+    assert "Users: as Sentry counts them" in chart.definition
+
+
 def test_drops_without_a_reason_stand_by_their_outcome(published: Published) -> None:
     """Sentry's word for no reason is `none`."""
     answer = published.ask(CHARTS["drop_reasons"].query, values(published, days="90"))
