@@ -151,7 +151,7 @@ class Level:
         if column.type is Type.JSON:
             return text_series(json_texts(values))
         if leaf_of(column.name, column.type) == "id":
-            return id_series(values)
+            return id_series(column, values)
         return self._build(column, values)
 
     def _build(self, column: Column, values: Sequence[Any]) -> pl.Series:
@@ -181,12 +181,17 @@ def text_series(texts: Sequence[bytes | None]) -> pl.Series:
         return pl.Series([None if t is None else t.decode("utf-8", "replace") for t in texts])
 
 
-def id_series(values: Sequence[Any]) -> pl.Series:
-    """Ids as texts, whether they came as text or number."""
+UUID = r"^([0-9A-Fa-f]{8})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{4})-([0-9A-Fa-f]{12})$"
+
+
+def id_series(column: Column, values: Sequence[Any]) -> pl.Series:
+    """Ids as texts, whether they came as text or number; those of events without the dashes that some servers
+    put in (facts §8.11)."""
     try:
-        return pl.Series(values, dtype=pl.String)
+        ids = pl.Series(values, dtype=pl.String)
     except TypeError:
-        return pl.Series([v if v is None else str(v) for v in values], dtype=pl.String)
+        ids = pl.Series([v if v is None else str(v) for v in values], dtype=pl.String)
+    return ids.str.replace(UUID, "$1$2$3$4$5") if column.name.endswith("event_id") else ids
 
 
 class Levels:

@@ -228,7 +228,7 @@ def latest_by_key(
 def _key_values(walker: Walker, column: Column) -> Sequence[Any]:
     values = walker.first(places(column.at))
     if leaf_of(column.name, column.type) == "id":
-        values = id_series(values).to_list()
+        values = id_series(column, values).to_list()
     return values if column.default is None else [column.default if v is None else v for v in values]
 
 

@@ -150,3 +150,13 @@ def test_null_elements_are_passed_over(read: Read, place: str) -> None:
     batch = read(as_json([event(entries=made)]))
     assert frame_of(batch, "event_frames")["function"].to_list() == ["a"]
     assert not batch.rejects
+
+
+def test_an_event_is_one_however_its_id_is_written(read: Read) -> None:
+    dashed, plain = "0123ABCD-0123-4567-89ab-0123456789ab", "0123ABCD0123456789ab0123456789ab"
+    crumb = entry("breadcrumbs", {"values": [{"message": "m", "event_id": dashed}]})
+    bodies = [event(id=id_, eventID=id_, entries=[crumb], tags=[]) for id_ in (dashed, plain, "a-b")]
+    batch = read(as_json(bodies))
+    for table in ("events", "event_details", "event_breadcrumbs"):
+        assert frame_of(batch, table)["event_id"].to_list() == [plain, "a-b"], table
+    assert set(frame_of(batch, "event_breadcrumbs")["breadcrumb_event_id"]) == {plain}
