@@ -296,7 +296,7 @@ function tileWords(row) {
   if (row.format === "percent") {
     return {
       value: (row.value * 100).toFixed(row.value > 0.9 && row.value < 1 ? 2 : 1), unit: "%",
-      change: row.previous === null ? null : row.value - row.previous,
+      change: row.previous === null ? null : Math.round((row.value - row.previous) * 1e4) / 1e4, // what is shown is judged
       words: (c) => (c > 0 ? "+" : c < 0 ? "−" : "±") + Math.abs(c * 100).toFixed(2) + " points",
     };
   }

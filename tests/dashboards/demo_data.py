@@ -16,9 +16,9 @@ from warehouse.schema import Table, create_statements, history_table
 AS_OF = "2026-11-20 03:00:00"
 
 # r(key, n): a number from 0 to 1 that depends on its arguments only
-SETUP = f"""
+SETUP = """
 create macro r(key, n) as (hash(key::varchar || '#' || n::varchar) % 1000003) / 1000003.0;
-create macro as_of() as timestamp '{AS_OF}';
+create macro as_of() as timestamp '{as_of}';
 """
 
 PROJECTS = """
@@ -336,6 +336,11 @@ select 'r1', 'discover' || created::date, 'discover', 'errors', '1', null, creat
 from demo_events where created::date < as_of()::date group by created::date;
 """
 
+NOTHING_MISSING = """
+update meta.coverage
+set status = 'complete', expected = loaded, reason = null, rows = case stream when 'members' then 12 else rows end;
+"""
+
 
 def declared_tables() -> tuple[Table, ...]:
     """Every table an export makes, with the default Discover queries."""
@@ -347,8 +352,13 @@ def declared_tables() -> tuple[Table, ...]:
     return (*tables.values(), *BOOKKEEPING)
 
 
-def make_demo(file: Path, *, scale: float = 1.0, empty: bool = False) -> None:
-    """Writes a published file; scale 1 is about 60,000 events of 12 projects over 90 days."""
+def make_demo(
+    file: Path, *, scale: float = 1.0, empty: bool = False, whole: bool = False, as_of: str = AS_OF
+) -> None:
+    """Writes a published file; scale 1 is about 60,000 events of 12 projects over 90 days.
+
+    Unless it is `whole`, some days lack events and the token may not read members.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{file}' as sentry (storage_version 'v1.2.0')")
@@ -358,15 +368,17 @@ def make_demo(file: Path, *, scale: float = 1.0, empty: bool = False) -> None:
             for statement in create_statements(table):
                 connection.execute(statement)
         if not empty:
-            _fill(connection, scale)
+            _fill(connection, scale, as_of)
+            if whole:
+                connection.execute(NOTHING_MISSING)
         create_marts(connection)
         connection.execute("use memory")
         connection.execute("detach sentry")
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, scale: float) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, scale: float, as_of: str) -> None:
     connection.execute("create schema memory.demo; set search_path = 'sentry.main,memory.demo'")
-    for statement in SETUP.strip().splitlines():
+    for statement in SETUP.replace("{as_of}", as_of).strip().splitlines():
         connection.execute(statement.replace("create macro", "create temp macro"))
     events = EVENTS.replace("{scale}", str(scale))
     for part in (PROJECTS, RELEASES, ISSUES, events, ACTIVITY, SESSIONS, OUTCOMES, BOOKKEEPING_ROWS):
