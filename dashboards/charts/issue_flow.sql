@@ -26,9 +26,18 @@ weeks as (
     select week, 'resolved', 4, sum(resolved)::bigint from days group by all
     union all
     select week, 'ignored', 5, sum(ignored)::bigint from days group by all
+),
+
+-- weeks in which nothing happened keep their place
+calendar as (
+    select unnest(generate_series(min(week), max(week), interval 7 day))::date as week from days
 )
 
 select week, change, place, issues, case when place <= 3 then issues else -issues end as drawn
 from weeks
 where issues > 0
+union all
+select week, 'new', 1, 0, 0
+from calendar
+where week not in (select week from weeks where issues > 0)
 order by week, place

@@ -231,6 +231,16 @@ def test_weeks_without_a_resolution_are_gaps(published: Published) -> None:
     assert gaps
 
 
+def test_weeks_in_which_nothing_happened_keep_their_place(published: Published) -> None:
+    quiet = 0
+    for project in offered(published)["projects"]:
+        answer = published.ask(CHARTS["issue_flow"].query, values(published, days="90", project=project))
+        weeks = sorted({row[0] for row in answer.rows})
+        assert all((b - a).days == 7 for a, b in pairwise(weeks))
+        quiet += sum(row[3] == 0 for row in answer.rows)
+    assert quiet
+
+
 def test_users_of_other_days_than_the_events_say_so(published: Published, home: Path) -> None:
     """Sentry's user_count knows no filter: no column of that name may stand beside events of chosen days."""
     with open_read_only(home / PUBLISHED_FILE) as connection:
