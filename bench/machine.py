@@ -33,4 +33,5 @@ def _read(path: str) -> str:
 def peak_megabytes() -> float:
     """Most memory this process has held. Not what getrusage tells: a child begins with its parent's."""
     found = re.search(r"VmHWM:\s+(\d+) kB", _read("/proc/self/status"))
-    return int(found[1]) / 1000 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    kibibytes = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kibibytes * 1024 / 1e6
