@@ -90,6 +90,24 @@ def test_commands_shown_exist(page: Path) -> None:
             assert words[:1] in ([], ["git"], ["cd"], ["prefect"]), f"what is this? {line}"
 
 
+def reads_a_zone(sql: str) -> bool:
+    """Whether the answer depends on the session's time zone: what DuckDB calls now has one, our times have
+    none."""
+    here = r"(now|today|get_current_timestamp|transaction_timestamp)\(\)|\bcurrent_(timestamp|date|time)\b"
+    return bool(re.search(rf"({here})(?! at time zone 'UTC')|timestamptz|to_timestamp\(", sql, re.IGNORECASE))
+
+
+def test_no_sql_depends_on_the_reader_s_time_zone() -> None:
+    files = [
+        f for folder in ("dashboards", "warehouse", "flows/questions") for f in (ROOT / folder).rglob("*")
+    ]
+    shipped = [f for f in files if f.suffix in (".sql", ".json", ".yaml")]
+    assert len(shipped) > 100
+    assert [str(f) for f in shipped if reads_a_zone(f.read_text("utf-8"))] == []
+    assert reads_a_zone("select now()::timestamp")
+    assert not reads_a_zone("select now() at time zone 'UTC'")
+
+
 def _check_command(words: list[str], line: str) -> None:
     known = {o for p in cli.params for o in p.opts}
     while words and words[0].startswith("-"):
@@ -109,6 +127,7 @@ def test_sql_shown_runs(page: Path, database: duckdb.DuckDBPyConnection) -> None
         if "query" in words and words[-1] != "…":
             shown.append(words[-1])
     for sql in shown:
+        assert not reads_a_zone(sql), sql
         if "environments" not in sql or page != CONTRIBUTING:  # the table that is made there
             database.execute(sql)
 
