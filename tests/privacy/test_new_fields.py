@@ -13,7 +13,8 @@ from transforms.privacy import Policy, Privacy
 from transforms.shape import build_tree, field_paths
 
 WHO = "ann@example.org"
-EVENTS = next(s for s in all_streams() if s.name == "events")
+STREAMS = {s.name: s for s in all_streams()}
+EVENTS = STREAMS["events"]
 
 
 def redacted(record: dict[str, Any], policy: Policy | None = None, stream: Stream = EVENTS) -> dict[str, Any]:
@@ -60,6 +61,17 @@ def test_as_the_policy_says(action: Any, expected: str | None) -> None:
         "ownerEmail": expected,
         "apiKey": None,
     }
+
+
+@pytest.mark.parametrize("stream", ["members", "releases"])
+def test_streams_of_members_follow_the_stricter_policy(stream: str) -> None:
+    record = {"backupEmail": WHO, "newTeam": {"owner": {"email": WHO}}, "apiKey": "x"}
+    for users, members in (("keep", "hash"), ("keep", "drop"), ("hash", "keep")):
+        found = redacted(record, Policy(users=users, members=members), STREAMS[stream])
+        assert WHO not in str(found)
+        assert (found["backupEmail"] is None) == (members == "drop")
+    kept = redacted(record, Policy(users="keep", members="keep"), STREAMS[stream])
+    assert kept == {**record, "apiKey": None}
 
 
 def test_what_is_kept_stays_beside_them() -> None:

@@ -19,7 +19,9 @@ requests  query strings and bodies of requests, also the query in a URL. As `use
 always    cookies, authorization headers, passwords, tokens and client keys are dropped, whatever the policy
           (from tags only while some personal data in them is not kept).
 new       fields that no stream declares, beside those that one does at any level of a record, are treated by
-          their names as free data are, so that a newer Sentry gives away nothing before somebody has looked.
+          their names as free data are, so that a newer Sentry gives away nothing before somebody has looked;
+          as users are, or as members where a stream declares people of that group alone and they are
+          treated more strictly.
           Not so what is new inside of a value that is kept whole as JSON.
 
 Not covered: free text (titles, messages, source lines, variables that hold a printed object) may mention

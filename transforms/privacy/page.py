@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import msgspec
@@ -36,6 +37,9 @@ class Privacy:
         texts = Texts(self.hash, policy.users)
         self._scrub = texts.scrub if policy.texts == "scrub" else None
         self._values = Values(policy, self.hash, self._scrub)
+        stricter = max(policy.users, policy.members, key=("keep", "hash", "drop").index)
+        of_members = replace(policy, users=stricter, requests=policy.requests or policy.users)
+        self._of_members = Values(of_members, self.hash, self._scrub)
         self._plans: dict[tuple[str, Places, frozenset[str]], Node] = {}
 
     def __repr__(self) -> str:
@@ -95,7 +99,10 @@ class Privacy:
             found = self._values.tree(stream, places)
             if known:
                 paths = frozenset(path for path, _ in places)
-                fence(found, known, paths, lambda path: partial(self._values.named, f"{stream}{path}"))
+                groups = {group for _, kind in personal for group in KINDS[kind].groups}
+                # where all people in a stream work with Sentry, those in its new fields may do so, or not
+                values = self._of_members if groups == {"members"} else self._values
+                fence(found, known, paths, lambda path: partial(values.named, f"{stream}{path}"))
             self._plans[key] = found
         return found
 
