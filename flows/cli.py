@@ -269,6 +269,7 @@ def status_command(
     type=click.Choice(["table", "csv", "json", "markdown", "parquet"]),
     default="table",
     show_default=True,
+    help="How the answer is written.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", metavar="FILE", help="Write to a file instead (needed for parquet).")
@@ -416,8 +417,8 @@ def publish_command(
 
 
 @command("dashboard")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=PORT, default=8765, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=PORT, default=8765, show_default=True, help="Port to listen at.")
 @click.option("--export", "export_file", metavar="FILE", help="Write one self-contained HTML file instead.")
 @click.option(
     "--png",
@@ -553,12 +554,12 @@ def schedule_command(
 
 
 @cli.command("sandbox")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=PORT, default=9911, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", type=PORT, default=9911, show_default=True, help="Port to listen at.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same organization.")
-@click.option("--projects", type=COUNT, default=6, show_default=True)
-@click.option("--issues", type=COUNT, default=120, show_default=True)
-@click.option("--events", type=COUNT, default=3000, show_default=True)
+@click.option("--projects", type=COUNT, default=6, show_default=True, help="Projects to make.")
+@click.option("--issues", type=COUNT, default=120, show_default=True, help="Issues to make.")
+@click.option("--events", type=COUNT, default=3000, show_default=True, help="Error events to make.")
 @click.option("--days", type=click.IntRange(1), default=90, show_default=True, help="Days of history.")
 @click.option(
     "--latency",
@@ -567,7 +568,7 @@ def schedule_command(
     show_default=True,
     help="Seconds before each answer.",
 )
-@click.option("--rate-limit", type=COUNT, help="Requests a second (0 = none, as self-hosted).")
+@click.option("--rate-limit", type=COUNT, help="Requests a second; default 40, 0 = no limit.")
 @click.option(
     "--faults",
     type=click.FloatRange(0, 1),
@@ -575,7 +576,13 @@ def schedule_command(
     show_default=True,
     help="Share of answers that fail.",
 )
-@click.option("--age", type=click.Choice(["2023", "2026"]), default="2026", show_default=True)
+@click.option(
+    "--age",
+    type=click.Choice(["2023", "2026"]),
+    default="2026",
+    show_default=True,
+    help="Of which year the simulated server is: older ones know fewer parameters.",
+)
 def sandbox_command(host: str, port: int, **options: Any) -> None:
     """Serve a simulated Sentry organization on loopback, to try things without a token.
 

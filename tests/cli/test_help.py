@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from flows.cli import cli
 from tests.cli.command import clean_environment
 from tests.cli.conftest import Run
 
@@ -60,6 +62,11 @@ def help_of_all() -> dict[str, dict[str, Any]]:
 
 def test_no_command_is_missing() -> None:
     assert set(COMMANDS) <= set(help_of_all())
+
+
+def test_every_option_says_what_it_means() -> None:
+    options = [(c.name, p) for c in cli.commands.values() for p in c.params if isinstance(p, click.Option)]
+    assert [(name, option.opts) for name, option in options if not option.help] == []
 
 
 def test_every_command_has_an_example() -> None:
