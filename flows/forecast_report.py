@@ -9,7 +9,7 @@ from typing import Any
 from extractors.governor import Allowance
 from flows.answers import counted
 from flows.forecast import Forecast, Part
-from flows.report import to_json
+from flows.report import WIDE, make_console, to_json
 from flows.sizing import Basis
 
 WORDS: dict[Basis, str] = {
@@ -95,10 +95,7 @@ def _by(parts: Sequence[Part], key: Any) -> list[tuple[Any, list[Part]]]:
 
 def print_forecast(planned: Forecast) -> None:
     """The plan on one screen."""
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    console = Console(highlight=False)
+    console = make_console()
     what = f"a backfill from {planned.since:%Y-%m-%d %H:%M}" if planned.since else "an export"
     first = ", the first one" if planned.first and not planned.since else ""
     console.print(
@@ -107,39 +104,56 @@ def print_forecast(planned: Forecast) -> None:
         style="bold",
         markup=False,
     )
-    grid = Grid(box=None, pad_edge=False)
-    grid.add_column("what is asked")
-    for name in ("slices", "requests", "rows", "MB", "time"):
-        grid.add_column(name, justify="right")
-    grid.add_column("limit, requests")
-    grid.add_column("rows from")
-    for name, parts in _by(planned.parts, lambda p: f"{p.stream} {p.request}".strip()):
-        basis = next(b for b in SURENESS if any(p.basis == b for p in parts))
-        figures = _figures(parts)
-        grid.add_row(
-            name,
-            f"{figures['slices']:,}",
-            f"{figures['requests']:,}",
-            f"{figures['rows']:,}",
-            f"{figures['megabytes']:,.1f}",
-            duration(sum(p.seconds for p in parts)),
-            limit_text(parts[0].allowance),
-            WORDS[basis],
-        )
-    total = _figures(planned.parts)
-    grid.add_row(
-        "together",
-        f"{total['slices']:,}",
-        f"{total['requests']:,}",
-        f"{total['rows']:,}",
-        f"{total['megabytes']:,.1f}",
-        duration(planned.seconds),
-        style="bold",
-    )
+    rows = [
+        (name, *_cells(parts), limit_text(parts[0].allowance), WORDS[_basis(parts)])
+        for name, parts in _by(planned.parts, lambda p: f"{p.stream} {p.request}".strip())
+    ]
+    together = ("together", *_cells(planned.parts)[:-1], duration(planned.seconds), "", "")
+    grids = (_grid([*rows, together], LEFT_OUT[:count]) for count in range(len(LEFT_OUT) + 1))
+    grid = next(grids)
+    while _width(grid, console) > console.width and (narrower := next(grids, None)):
+        grid = narrower
     console.print(grid)
     console.print(f"\n{_conclusion(planned)}", markup=False, soft_wrap=True)
     for text in (*planned.notes, *_refusals(planned)):
         console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+
+COLUMNS = ("what is asked", "slices", "requests", "rows", "MB", "time", "limit, requests", "rows from")
+LEFT_OUT = ("slices", "rows from", "MB", "limit, requests")
+"""Columns that a narrow terminal does without, the first one first."""
+
+
+def _basis(parts: Sequence[Part]) -> Basis:
+    return next(b for b in SURENESS if any(p.basis == b for p in parts))
+
+
+def _cells(parts: Sequence[Part]) -> tuple[str, ...]:
+    figures = _figures(parts)
+    return (
+        f"{figures['slices']:,}",
+        f"{figures['requests']:,}",
+        f"{figures['rows']:,}",
+        f"{figures['megabytes']:,.1f}",
+        duration(sum(p.seconds for p in parts)),
+    )
+
+
+def _grid(rows: Sequence[tuple[str, ...]], left_out: Sequence[str]) -> Any:
+    """Rows, the last of them in bold, without the columns that are left out."""
+    from rich.table import Table as Grid
+
+    grid = Grid(box=None, pad_edge=False)
+    kept = [i for i, name in enumerate(COLUMNS) if name not in left_out]
+    for i in kept:
+        grid.add_column(COLUMNS[i], justify="right" if 0 < i < 6 else "left")
+    for row in rows:
+        grid.add_row(*(row[i] for i in kept), style="bold" if row is rows[-1] else None)
+    return grid
+
+
+def _width(grid: Any, console: Any) -> int:
+    return int(console.measure(grid, options=console.options.update(width=WIDE)).maximum)
 
 
 def _conclusion(planned: Forecast) -> str:

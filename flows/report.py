@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flows.replay import Replayed
     from flows.settings import Settings
 
+WIDE = 10_000
 MOST_TROUBLES = 8
 """Incomplete slices shown on the closing screen; `status` lists all."""
 
@@ -106,17 +107,19 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))
 
 
-def _console() -> Any:
+def make_console() -> Any:
+    """Where people read: as wide as the terminal."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    # files and pipes have no width, so nothing is cut there
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def print_summary(result: Result, settings: Settings) -> None:
     """The closing screen of a run: rows, requests, time, completeness, where the files are, what next."""
     from rich.table import Table as Grid
 
-    console = _console()
+    console = make_console()
     grid = Grid(box=None, pad_edge=False, show_header=False)
     names = sorted(result.rows)
     half = (len(names) + 1) // 2
@@ -157,7 +160,7 @@ def called(home: Path | None = None) -> str:
 
 def print_replay(replayed: Replayed) -> None:
     """The closing lines of a replay."""
-    console = _console()
+    console = make_console()
     speed = replayed.bytes / 1e6 / max(replayed.seconds, 1e-9)
     console.print(
         f"Rebuilt from {counted(replayed.files, 'file')}, {counted(replayed.pages, 'page')}, "
@@ -174,7 +177,7 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
     def say(text: str, style: str | None = None) -> None:
         console.print(visible(text), style=style, markup=False, soft_wrap=True)
 
-    console = _console()
+    console = make_console()
     if done.finished_earlier:
         say("An earlier forget was cut off" + ("." if dry_run else ": it is finished now."))
     if not done.found:
@@ -213,7 +216,7 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
 
 def print_lookup(found: dict[str, Any], home: Path) -> None:
     """What the tables hold for a value, by kind, and how to find it."""
-    console = _console()
+    console = make_console()
     labels = {
         "email": "user_email",
         "ip": "user_ip_address",
@@ -288,7 +291,7 @@ def print_status(found: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table as Grid
 
-    console = _console()
+    console = make_console()
     if found["export_running"]:
         console.print("An export is running; this is the state published last.", style="yellow")
     _print_runs(console, found["runs"])

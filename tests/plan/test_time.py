@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime
 
 import pytest
+from rich.console import Console
 
 from extractors.governor import Allowance, Limit
+from flows import forecast_report
 from flows.forecast import Forecast, Part
 from flows.forecast_report import duration, limit_text
 
@@ -82,3 +85,23 @@ def test_words() -> None:
     assert limit_text(part("x", 1, MINUTE).allowance) == "60 in 60 s, 1 at once"
     assert limit_text(Allowance(("", "", ""), SECOND, False)) == "40 in 1 s (assumed)"
     assert limit_text(Allowance(("", "", ""), None, True)) == "none named"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "left_out"),
+    [(120, ("slices", "rows from"), ()), (90, ("rows from",), ("slices",)), (50, ("time",), ("MB", "limit"))],
+)
+def test_a_narrow_terminal_gets_fewer_columns_and_a_line_a_row(
+    monkeypatch: pytest.MonkeyPatch, width: int, shown: tuple[str, ...], left_out: tuple[str, ...]
+) -> None:
+    shows = io.StringIO()
+    console = Console(width=width, file=shows, highlight=False)
+    monkeypatch.setattr(forecast_report, "make_console", lambda: console)
+    parts = (part("discover_transactions", 100_000, SECOND), part("events", 1, MINUTE))
+    forecast_report.print_forecast(Forecast(datetime(2026, 11, 22), None, True, ("acme",), parts, 3))
+    lines = shows.getvalue().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("what is asked"))
+    header, first = lines[at : at + 2]
+    assert all(name in header for name in shown)
+    assert not any(name in header for name in left_out)
+    assert first.startswith("discover_transactions ")
