@@ -41,6 +41,9 @@ KINDS = {
 }
 """Prefixes of tokens (facts §7)."""
 
+INTEGRATION = "Make an internal integration with org:read, project:read, team:read, member:read, event:read."
+OTHER_TOKEN = f"It is {KINDS['sntrys_']}, which could not read issues or events anyway. {INTEGRATION}"
+
 SKEW = timedelta(seconds=60)
 """A clock this far off misleads people who compare times; windows follow the server's in any case."""
 
@@ -130,7 +133,7 @@ def _check_server(name: str, client: Client, settings: Settings, found: Findings
     except Unauthorized as error:
         if error.detail:  # words of its own are Sentry's way of refusing
             found.good("server", f"{settings.url} is a Sentry")
-        found.bad(subject, str(error), "", 2)
+        found.bad(subject, str(error), OTHER_TOKEN if token.startswith("sntrys_") else "", 2)
         return None
     except (Forbidden, Gone) as error:  # integrations may not list organizations
         if error.reason == ALLOW_LIST:
@@ -150,7 +153,7 @@ def _check_server(name: str, client: Client, settings: Settings, found: Findings
         found.bad(
             subject,
             f"{KINDS['sntrys_']}: made for CI, it may read releases and little else",
-            "Make an internal integration with org:read, project:read, team:read, member:read, event:read.",
+            INTEGRATION,
             3,
         )
     else:
@@ -180,7 +183,10 @@ def _tell_region(organization: Organization, client: Client, settings: Settings,
     if organization.region and client.is_own(organization.region):
         text += f", asked at {client.base_of(organization.region)}"
     elif organization.region:
-        text += f", asked at {settings.url}: its region is of another domain, which never sees the token"
+        text += (
+            f", asked at {settings.url}; the address that it names for itself ({organization.region}) is of "
+            "another domain, and the token is sent to yours only"
+        )
     found.good("organization", text)
 
 

@@ -286,6 +286,12 @@ def _checked_url(url: str) -> str:
         raise UsageError(
             f"SENTRY_URL is {url!r}: it must start with https:// (or http:// for a local server)."
         )
+    page = re.search(r"(?<![:/])/(organizations|settings|projects|issues)(/|$)", url)
+    if page:
+        raise UsageError(
+            f"SENTRY_URL is {url!r}: write the address of the server only, {url[: page.start()]}, and name "
+            "the organization in SENTRY_ORG."
+        )
     return url.rstrip("/").removesuffix("/api/0")
 
 

@@ -66,6 +66,7 @@ def test_no_token(check_it: Check) -> None:
 def test_wrong_token(check_it: Check) -> None:
     found = check_it(token="sntrys_" + "0" * 40)
     assert (found.exit_code, of(found, "token").state, of(found, "server").state) == (2, "bad", "good")
+    assert "Make an internal integration" in of(found, "token").fix
 
 
 def test_unreachable(check_it: Check) -> None:

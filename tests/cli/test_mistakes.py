@@ -118,6 +118,13 @@ def test_url_without_scheme(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "url", ["https://sentry.example.org/x/organizations/acme/", slow("https://sentry.example.org/x/issues")]
+)
+def test_url_of_a_page(run: Run, url: str) -> None:
+    run("export", SENTRY_URL=url).says_only(2, " https://sentry.example.org/x, ", "SENTRY_ORG")
+
+
 @pytest.mark.slow
 def test_url_that_is_none(run: Run) -> None:
     run("export", SENTRY_URL="https://").says_only(2, "SENTRY_URL", "https://sentry.example.org")
