@@ -303,9 +303,12 @@ def settings_page() -> str:
         *sections,
         OVERRIDES,
         "## [[discover]]",
-        f"{_docstring(settings.Query)} Write one such section for each query.",
+        f"{_docstring(settings.Query)} Write one such section for each query. Yours take the place of the "
+        "two that come along, whose tables get no more rows then: to keep these, copy them from below.",
         _grid(HEADER, list(_setting_rows(settings.Query, "discover", variables=False))),
         EXAMPLE,
+        "The queries that come along:",
+        _default_queries(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -338,12 +341,26 @@ overlap_days = 7
 "events/tags/customer" = "hash"     # a tag of your own that names people
 "events/contexts/*/serial" = "hash"
 
-[[discover]]
+[[discover]]                        # in place of the two that come along
 name = "slow_pages"
 fields = ["project.id", "transaction", "count()", "p95(transaction.duration)"]
 dataset = "transactions"
 interval = "1d"
 ```"""
+
+
+def _default_queries() -> str:
+    """The default Discover queries, as a user would write them."""
+    written = []
+    for query in DEFAULT_QUERIES:
+        lines = ["[[discover]]"]
+        for field in msgspec.structs.fields(settings.Query):
+            value = getattr(query, field.name)
+            value = list(value) if isinstance(value, tuple) else value
+            if value != field.default and value not in ([], None):
+                lines.append(f"{field.name} = {msgspec.json.encode(value).decode()}".replace('","', '", "'))
+        written.append("\n".join(lines))
+    return "```toml\n" + "\n\n".join(written) + "\n```"
 
 
 def _setting_rows(

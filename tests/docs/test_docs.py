@@ -17,8 +17,10 @@ import pytest
 
 from docs.pages import ROOT, all_pages, blocks, inline, names, rows, shell_lines
 from extractors.stream import all_streams
+from extractors.streams.discover import DEFAULT_QUERIES
 from flows.cli import cli
 from flows.dictionary import declared_tables, pages, setting_meaning, stale_pages, write_pages
+from flows.planning import discover_queries
 from flows.settings import PREFIX, SENTRY_VARIABLES, Settings
 from transforms.frames import polars_schema
 from transforms.reader import make_reader
@@ -187,10 +189,12 @@ def test_the_readme_names_settings_that_exist() -> None:
 
 
 def test_the_settings_example_is_valid() -> None:
-    (example,) = blocks(ROOT / "docs" / "settings.md", "toml")
+    example, defaults = blocks(ROOT / "docs" / "settings.md", "toml")
     import tomllib
 
     msgspec.convert(tomllib.loads(example), Settings, strict=False)
+    written = msgspec.convert(tomllib.loads(defaults), Settings, strict=False)
+    assert tuple(discover_queries(written)) == DEFAULT_QUERIES
 
 
 def test_the_stream_that_contributing_adds_works() -> None:
