@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from flows.orchestration import API_URL, check_api, configured_api, prepare_environment, use_api
-from flows.settings import UsageError
+from flows.settings import CONFIG_FILE, UsageError
 from flows.stopping import SIGNALS
 
 if TYPE_CHECKING:
@@ -52,12 +54,13 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     if not _is_zone(timezone):
         raise UsageError(f"{timezone!r} is no time zone: write one like Europe/Vienna or UTC.")
     api = configured_api()
+    otherwise = f"or let cron do it: {cron_line(cron, home, config)}"
     if not api:
         raise UsageError(
             f"No Prefect server is configured: start one (`prefect server start`) and set {API_URL} "
-            f"(http://127.0.0.1:4200/api), or let cron do it: {cron.strip()} sentry-warehouse export"
+            f"(http://127.0.0.1:4200/api), {otherwise}"
         )
-    check_api(api, otherwise=f"or let cron do it: {cron.strip()} sentry-warehouse export --no-prefect")
+    check_api(api, otherwise=otherwise)
     prepare_environment()
     use_api(api)
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -92,6 +95,19 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
         runner.add_deployment(cast("RunnerDeployment", deployment))
     click.echo(f"Serving nightly_export/nightly ({cron}, {timezone}); backfill, replay and publish by hand.")
     asyncio.run(_serve(runner))
+
+
+def cron_line(cron: str, home: str, config: str | None) -> str:
+    """A line for a crontab, which knows no PATH, working directory or variables of the user's: it names the
+    command, the home and the configuration file by their paths, and says where the token must stand."""
+    command = Path(sys.argv[0]).absolute()
+    found = config or (str(Path(CONFIG_FILE).absolute()) if Path(CONFIG_FILE).exists() else None)
+    words = [str(command) if command.name == "sentry-warehouse" else "sentry-warehouse", "--home", home]
+    words += ["--config", found] if found else []
+    line = f"{cron.strip()} {shlex.join([*words, 'export', '--no-prefect'])}"
+    return (
+        f"{line} (it sees no variables of yours: let `token_file` in the configuration file name the token)"
+    )
 
 
 async def _serve(runner: Runner) -> None:
