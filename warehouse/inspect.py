@@ -285,9 +285,11 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
 
 
 def _sql(name: str) -> str:
-    """A SELECT of `status/`; `{name}` in it stands for another of them, or for a mart."""
+    """A SELECT of `status/`; `{name}` in it stands for another of them, or for a mart. Marts that one reads
+    are put in as well: the writer's file has none."""
     marts = {mart.name: mart.sql for mart in all_marts()}
     text = marts[name] if name in marts else (FOLDER / f"{name}.sql").read_text("utf-8")
+    text = re.sub(r"\b(from|join) marts\.(\w+)", r"\1 {\2}", text)
     return re.sub(r"\{(\w+)\}", lambda other: f"({_sql(other[1])})", text)
 
 

@@ -5,7 +5,7 @@ select
     organization_id,
     organization_slug,
     project_id,
-    project_slug,
+    slugs.project_slug,
     min(day)::timestamp as window_start,
     max(day)::timestamp + interval 1 day as window_end,
     count(*) as days,
@@ -13,8 +13,8 @@ select
     sum(expected)::bigint as expected,
     sum(loaded)::bigint as loaded,
     reason
-from {standing}
-left join {slugs} using (organization_id, project_id)
+from {standing} as standing
+left join {slugs} as slugs using (organization_id, project_id)
 where status not in ('complete', 'sampled')
 group by all
 order by all
