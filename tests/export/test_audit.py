@@ -15,6 +15,7 @@ import pytest
 from extractors.sandbox import Sandbox, SandboxOptions
 from extractors.sandbox.makers import new_event, new_issue
 from extractors.sandbox.rhythm import DAY_MS
+from flows.answers import counted
 from flows.run_report import as_markdown, read_report
 from tests.export.conftest import Start, query, run_export
 from tests.export.truth import differences
@@ -95,7 +96,8 @@ def test_a_lost_event_can_not_hide_behind_one_that_sentry_forgot(sandbox: Sandbo
         assert set(result.slices) == {"complete"}, "days are counted apart from slices"
         report = as_markdown(read_report(home, result))
         assert report.startswith(f"# All {result.slices['complete']:,} slices are complete")
-        assert f"1 of {sum(result.audited_days.values()):,} audited days" in report
+        days = counted(sum(result.audited_days.values()), "audited day")
+        assert f"1 of {days} of projects is short of events." in report
         expected, loaded, status = status_of(home, day)
         assert (expected - loaded, status) == (1, "partial")
         before = len(sandbox.requests())
