@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from flows.answers import MOST_ROWS, grid, markdown, safe_text, visible
 from flows.cli import cli
+from flows.report import make_console
 from tests.cli.command import COMMAND, clean_environment
 from warehouse.inspect import Answer, QueryError, query_as_text, run_query, write_query
 
@@ -216,6 +217,11 @@ def test_pipes_and_files_get_everything() -> None:
         "  n  word\n───  ────\n  1  a\n100  NULL\n(2 rows)"
     )
     assert grid(Answer(["n"], ["BIGINT"], [])) == "n\n─\n(0 rows)"
+
+
+def test_no_screen_is_cut_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    make_console().print("word " * 100)
+    assert capsys.readouterr().out == "word " * 100 + "\n"
 
 
 def test_on_a_real_terminal(published: Path, tmp_path: Path) -> None:
