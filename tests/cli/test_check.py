@@ -24,8 +24,12 @@ Check = Callable[..., Findings]
 
 
 @pytest.fixture
-def check_it(sentry: Sandbox, tmp_path: Path) -> Check:
+def check_it(sentry: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     """Checks the sandbox, or what is given instead."""
+
+    monkeypatch.delenv(
+        "SENTRY_WAREHOUSE_RECORDINGS", raising=False
+    )  # of the tests: no setting, and told as such
 
     def run(**more: Any) -> Findings:
         values = {"url": sentry.url, "token": sentry.token, "home": str(tmp_path / "data"), **more}
