@@ -72,6 +72,7 @@ def demo(home: str | None) -> int:
             environment={},
         )
         _step("A simulated Sentry is up; the first export reads everything it has.")
+        click.echo("One of its projects refuses the token on purpose, to show how a gap is told.")
         with make_progress() as progress:
             first = export(settings, progress)
         _step("A night passes:")
@@ -111,10 +112,13 @@ def _place(where: Path) -> Path:
 
 
 def _is_a_demo(where: Path) -> bool:
-    """Whether no run but those of a demo wrote into it."""
+    """Whether no run but those of a demo wrote into it, and nobody put a file there."""
+    from flows.forget import OURS
     from warehouse.inspect import connect_for_status
 
     if where.is_symlink() or not (where / MARKER).is_file():
+        return False
+    if {path.name for path in where.iterdir()} - {*OURS, MARKER}:
         return False
     connection, busy = connect_for_status(where)
     try:

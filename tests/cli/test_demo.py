@@ -47,3 +47,9 @@ def test_a_folder_without_the_mark_stays_and_so_does_a_link(earlier: Path) -> No
     link = earlier.with_name("link")
     link.symlink_to(earlier)
     assert _place(link) != link
+
+
+def test_a_folder_with_a_file_of_somebody_stays(earlier: Path) -> None:
+    (earlier / "answer.csv").write_text("1")
+    assert _place(earlier) != earlier
+    assert (earlier / "answer.csv").exists()
