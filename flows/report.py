@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -269,16 +270,28 @@ def _scope(slice_: dict[str, Any]) -> str:
     )
 
 
+ENDPOINT = re.compile(r"^GET \S+: ")
+"""How an error of the client begins: the same refusal of several endpoints is one reason."""
+
+
 def _reasons(slices: Sequence[dict[str, Any]]) -> str:
     """Why slices are not complete; where that differs, the most frequent ones and how often each was so."""
     found: Counter[str] = Counter()
+    spelt: dict[str, set[str]] = {}
     for slice_ in slices:
-        found[slice_["reason"] or ""] += slice_.get("days", 1)
+        reason = slice_["reason"] or ""
+        kind = ENDPOINT.sub("", reason, count=1)
+        found[kind] += slice_.get("days", 1)
+        spelt.setdefault(kind, set()).add(reason)
+    texts = {
+        kind: next(iter(reasons)) if len(reasons) == 1 else kind[:1].upper() + kind[1:]
+        for kind, reasons in spelt.items()
+    }
     if len(found) == 1:
-        return next(iter(found))
+        return next(iter(texts.values()))
     said = [
-        f"{'Once' if times == 1 else f'{times:,} times'}: {reason or 'no reason is known.'}"
-        for reason, times in found.most_common(MOST_REASONS)
+        f"{'Once' if times == 1 else f'{times:,} times'}: {texts[kind] or 'no reason is known.'}"
+        for kind, times in found.most_common(MOST_REASONS)
     ]
     more = len(found) - MOST_REASONS
     if more > 0:

@@ -45,6 +45,14 @@ def test_each_reason_is_told_with_how_often_it_was_so() -> None:
     ]
 
 
+def test_one_refusal_of_several_endpoints_is_one_reason() -> None:
+    one, other = failed("GET /a/: answered 403, no."), failed("GET /b/: answered 403, no.", stream="issues")
+    assert troubles([one, one]) == ["project acme/web: failed (events). GET /a/: answered 403, no."]
+    assert troubles([one, other]) == ["project acme/web: failed (events, issues). Answered 403, no."]
+    (line,) = troubles([one, other, failed("Other.")])
+    assert line.endswith("2 times: Answered 403, no. Once: Other.")
+
+
 def test_of_many_reasons_a_few_are_told() -> None:
     (line,) = troubles([failed(f"Reason {number}.") for number in range(9)])
     assert "Once: Reason 2. And 6 more kinds; see `sentry-warehouse status --json`." in line
