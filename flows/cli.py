@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from flows import stopping
+from flows.mistakes import explain, say
 
 HOME = click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-data).")
 CONFIG = click.option("--config", metavar="FILE", help="Configuration file (default sentry-warehouse.toml).")
@@ -542,7 +543,7 @@ def schedule_command(
 
     settings = settings_of(context, home, config)
     if not settings.token and not token_block:
-        _say("There is no token yet: runs fail until SENTRY_AUTH_TOKEN is set, or --token-block names one.")
+        say("There is no token yet: runs fail until SENTRY_AUTH_TOKEN is set, or --token-block names one.")
     named = config or (context.obj or {}).get("config")
     serve_nightly(
         cron=cron,
@@ -625,77 +626,13 @@ def main() -> None:
         error.show()
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _say(stopping.TOLD)
+        say(stopping.TOLD)
         code = 1
     except SystemExit as error:
         code = error.code
     except Exception as error:  # noqa: BLE001  # the last one to see it: says it and ends
-        code = _explain(error)
+        code = explain(error)
     sys.stdout.flush()
     sys.stderr.flush()
     # a thread may still wait for an answer: nothing it holds needs to be saved
     os._exit(code if isinstance(code, int) else 0)
-
-
-def _say(text: str) -> None:
-    from flows.answers import safe_text
-
-    click.echo(safe_text(text), err=True)
-
-
-def _explain(error: Exception) -> int:
-    """Says what went wrong; a traceback only for a mistake of ours."""
-    from flows.settings import UsageError
-
-    if stopping.was_asked():
-        _say(stopping.TOLD)
-        return 1
-
-    if isinstance(error, UsageError):
-        _say(str(error))
-        return 2
-    known = _known_code(error)
-    if known is not None:
-        _say(str(error))
-        return known
-    if isinstance(error, OSError) and error.errno is not None:
-        return _explain_disk(error)
-    import traceback
-
-    traceback.print_exception(error)
-    _say("This is a mistake in sentry-warehouse: please report it with the lines above.")
-    return 1
-
-
-def _explain_disk(error: OSError) -> int:
-    """What the disk does not let us do, and what the user can."""
-    where = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        _say(f"{where}{error.strerror}. Make room and run again; what is committed stays.")
-        return 1
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        _say(f"{where}{error.strerror}. Give this user write permission, or choose another place.")
-        return 2
-    _say(f"{where}{error.strerror}.")
-    return 1
-
-
-def _known_code(error: Exception) -> int | None:
-    from dashboards.catalogue import DashboardError, PackageMissing
-    from extractors.errors import NotSentry, SentryError, Unauthorized
-    from flows.lanes import Interrupted
-    from flows.orchestration import PrefectUnreachable
-    from transforms.privacy import KeyFileError, PolicyError
-    from warehouse.store import HomeUnusable, WarehouseBusy, WarehouseError
-
-    if isinstance(error, Interrupted):
-        return 1
-    if isinstance(
-        error, Unauthorized | WarehouseBusy | HomeUnusable | KeyFileError | PolicyError | PackageMissing
-    ):
-        return 2
-    if isinstance(error, NotSentry) and not error.path:
-        return 2  # the address itself is none: nothing was asked
-    if isinstance(error, SentryError | WarehouseError | PrefectUnreachable | DashboardError):
-        return 1
-    return None

@@ -12,8 +12,9 @@ import asyncio
 import multiprocessing
 import sys
 import time
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 from .options import SandboxOptions
 
@@ -32,8 +33,7 @@ class _Client(asyncio.Protocol):
         self.bad = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._ask()
 
     def _ask(self) -> None:
@@ -87,8 +87,7 @@ async def _load(port: int, paths: list[str], token: str, seconds: float, connect
     for index in range(connections):
         done: asyncio.Future[None] = loop.create_future()
         turned = requests[index % len(requests) :] + requests[: index % len(requests)]
-        client = _Client(turned, until, done)
-        await loop.create_connection(lambda one=client: one, _HOST, port)  # type: ignore[misc]
+        _, client = await loop.create_connection(partial(_Client, turned, until, done), _HOST, port)
         clients.append(client)
         waits.append(done)
     await asyncio.wait_for(asyncio.gather(*waits), seconds + 30)

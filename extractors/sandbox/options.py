@@ -22,7 +22,7 @@ FAULT_KINDS = (
 RARE_FAULT_KINDS = ("410", "302-elsewhere", "401-sso")
 """A brown-out of an endpoint that will go, a redirect to a login host, single sign-on demanded for once."""
 
-SANDBOX_TOKEN = "sntryu_sandbox0000000000000000000000000000000000000000000000000000"  # noqa: S105
+SANDBOX_TOKEN = "sntryu_sandbox0000000000000000000000000000000000000000000000000000"  # noqa: S105 - of the simulated server
 
 
 @dataclass(frozen=True, kw_only=True)

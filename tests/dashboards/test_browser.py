@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from browser import CHROMIUM, Page, open_browser
 from demo_data import make_demo
+from served import served
 
 from dashboards.catalogue import PAGES, charts_of
 from dashboards.export import export_html
@@ -26,8 +22,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium"),
 ]
-SERVE = "import sys; from pathlib import Path; from dashboards.server import serve; "
-SERVE += "serve(Path(sys.argv[1]), port=int(sys.argv[2]))"
 
 TALLEST_BAR = """
 (() => {
@@ -49,19 +43,8 @@ def own_home(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(own_home: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(own_home), str(port)], env={**os.environ})
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
+    with served(own_home) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
