@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 FLUSH_BYTES = 6_000_000
 """Pages are archived and loaded when a slice has gathered so much: bounds memory whatever its size."""
 
-MOST_HELD_BYTES = 24_000_000
+MOST_HELD_BYTES = 12_000_000
 """Gathered by all slices together; beyond it even those that hold little load what they have."""
 
 MOST_CUTS = 5
