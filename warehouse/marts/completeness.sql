@@ -5,6 +5,8 @@
 --   counting once newer ones have asked for the same part again. It is never complete while Sentry says
 --   that there is more than we hold (expected > loaded). An event audit newer than the last load decides alone.
 --   A day that Sentry refuses as older than what it keeps has a row only if it was read while it was kept.
+--   Days without a row before the oldest event are not proven where an issue was first seen on one of them:
+--   Sentry moves the start of a window that reaches behind what it keeps, without a word.
 -- reconcile: select * from (select distinct organization_id, coalesce(project_id, '') as project_id,
 --   unnest(generate_series(date_trunc('day', window_start),
 --   date_trunc('day', greatest(window_end - interval 1 microsecond, window_start)), interval 1 day))::date as day
@@ -206,6 +208,20 @@ combined as (
         and loads.table_name = audits.table_name
         and loads.project_id = audits.project_id
         and loads.day_start = audits.day_start
+),
+
+-- an issue first seen in an asked window, before every event that was listed, had events there once
+kept as (
+    select events.organization_id, events.oldest
+    from (select organization_id, min(date_created)::date as oldest from events group by all) as events
+    inner join (
+        select organization_id, min(day) as asked_from from combined where table_name = 'events' group by all
+    ) as asked on events.organization_id = asked.organization_id
+    where exists (
+        from issues
+        where issues.organization_id = events.organization_id
+            and issues.first_seen >= asked.asked_from and issues.first_seen::date < events.oldest
+    )
 )
 
 select
@@ -220,11 +236,16 @@ select
     checked_at,
     case
         when audit_decides and audit_status <> 'complete' then audit_reason
-        when audit_decides then null
-        when load_status <> 'complete' or starts_with(load_reason, 'Not proven') then load_reason
+        when not audit_decides and (load_status <> 'complete' or starts_with(load_reason, 'Not proven'))
+            then load_reason
+        when combined.day < kept.oldest and coalesce(loaded, 0) = 0
+            and (table_name = 'events' or starts_with(table_name, 'discover_'))
+            then 'Not proven: Sentry lists no event before ' || kept.oldest
+                || ', though issues were first seen before: it no longer keeps them, or never did.'
     end as reason,
     coalesce(project_names.project_slug, combined.project_id) as project_slug
 from combined
 left join marts.project_names as project_names
     on combined.organization_id = project_names.organization_id
     and combined.project_id = project_names.project_id
+left join kept on combined.organization_id = kept.organization_id
