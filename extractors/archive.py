@@ -71,13 +71,17 @@ class Archive:
         """The pages of a file. Raises OSError when it can not be read."""
         return [Page(**row) for row in self._frame(relative).iter_rows(named=True)]
 
-    def _frame(self, relative: str) -> Any:
+    def first(self, relative: str) -> Page:
+        """The first page of a file. Raises as `read`."""
+        return Page(**self._frame(relative, rows=1).row(0, named=True))
+
+    def _frame(self, relative: str, rows: int | None = None) -> Any:
         import polars as pl
 
         self._refuse_links(relative)
         path = self.folder / relative
         try:
-            return pl.read_parquet(path, glob=False)
+            return pl.read_parquet(path, n_rows=rows, glob=False)
         except pl.exceptions.PolarsError as error:
             said = str(error).splitlines()[0][:200]
             raise OSError(errno.EIO, f"it is damaged: {said}", str(path)) from None

@@ -49,8 +49,12 @@ class Body:
         if self._memory is None and self.size + len(piece) > LARGE_BODY:
             begun = time.monotonic()
             _large.acquire()
+            try:
+                self._memory = mmap.mmap(-1, self._most)
+            except BaseException:
+                _large.release()
+                raise
             waited = time.monotonic() - begun
-            self._memory = mmap.mmap(-1, self._most)
             self._memory.write(b"".join(self._pieces))
             self._pieces.clear()
         if self._memory is None:

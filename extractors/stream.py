@@ -24,7 +24,7 @@ class Window:
     overlap   re-read before the watermark, because things arrive or change late
     first     how far back the first run reads; None = all that Sentry still has, asked without a window
     longest   a longer window is cut into pieces of this length; None = one piece
-    align     start and end move outwards to multiples of this (UTC)
+    align     the start moves back to a multiple of this (UTC)
     interval  step of a series answer
     coarse    (age, interval, longest): older than `age`, the step is `interval` in pieces of `longest`
     """

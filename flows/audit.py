@@ -33,7 +33,8 @@ def short_slices(run: Run) -> list[Slice]:
         start = datetime.fromisoformat(text)
         end = min(start + DAY, run.as_of)
         last = slices[-1] if slices else None
-        if last and last.project_id == project_id and last.window_end == start:
+        scope = (organization_id, project_id, start)
+        if last and (last.organization_id, last.project_id, last.window_end) == scope:
             start = last.window_start or start
             slices.pop()
         slices.append(

@@ -115,7 +115,7 @@ def export_command(
 
 @command("backfill")
 @click.option("--since", required=True, metavar="DATE", help="First day or time (UTC), as 2026-01-31.")
-@click.option("--until", metavar="DATE", help="End, exclusive (UTC); default now.")
+@click.option("--until", metavar="DATE", help="End, exclusive (UTC); its day is read whole. Default now.")
 @PREFECT
 @JSON
 def backfill_command(
@@ -170,7 +170,7 @@ def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
 
 @command("plan")
 @click.option("--since", metavar="DATE", help="Plan a backfill from this day or time (UTC) on.")
-@click.option("--until", metavar="DATE", help="Its end, exclusive (UTC); default now.")
+@click.option("--until", metavar="DATE", help="Its end, exclusive (UTC); its day is read whole. Default now.")
 @JSON
 def plan_command(
     context: click.Context,

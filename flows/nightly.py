@@ -93,7 +93,7 @@ def backfill(
 
     Args:
         since: Start, UTC unless it has a zone. Empty: as many days back as `days` says.
-        until: End, exclusive, UTC unless it has a zone. Empty: now.
+        until: End, exclusive, UTC unless it has a zone; its day is read whole. Empty: now.
         days: Counts only without a start.
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from extractors.plan import Organization, Project, Slice, plan, requests_of
+from extractors.plan import Organization, Project, Slice, floor, plan, requests_of
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
 from flows.settings import Settings, UsageError
 from warehouse.checks import Check, drift_check
 
 FOUNDATION = ("organizations", "projects")
 """Streams that tell what the others are asked for; they come first, in this order."""
+
+DAY = timedelta(days=1)
 
 ITEMS_A_SLICE = 200
 """Ids asked one by one in one slice at most: at 5 requests a second (facts §2.2) about 40 s of work."""
@@ -67,12 +69,14 @@ def discover_queries(settings: Settings) -> Sequence[DiscoverQuery]:
 def end_of_windows(
     settings: Settings, now: datetime, since: datetime | None, until: datetime | None
 ) -> datetime:
-    """Up to when a run that starts now reads: what Sentry shows later may still be incomplete.
+    """Up to when a run that starts now reads: what Sentry shows later may still be incomplete. A day in which
+    a backfill ends is read whole, for figures of a part of it would take the place of the day's.
 
     Raises UsageError when a backfill would begin after it.
     """
     settled = now - timedelta(minutes=settings.lag_minutes)
-    as_of = min(until or settled, settled).replace(microsecond=0)
+    end = floor(until - timedelta.resolution, DAY) + DAY if until else settled
+    as_of = min(end, settled).replace(microsecond=0)
     if since is not None and since >= as_of:
         raise UsageError(
             f"There is nothing to read since {since:%Y-%m-%d %H:%M}: Sentry's figures are final up to "

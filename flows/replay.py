@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
 from extractors.archive import Archive, Page
+from extractors.plan import floor
 from extractors.stream import DiscoverQuery, Request, Stream, all_streams
 from flows.loading import Loader, archive_row
+from flows.planning import discover_queries
 from flows.retention import BEGINS_AFTER
 from flows.run import FLUSH_BYTES
 from flows.settings import Settings, UsageError
@@ -38,6 +40,8 @@ from warehouse.store import (
     is_locked,
     remove_rebuilt,
 )
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 FILES_A_TRANSACTION = 100
 """Small files are loaded so many at a time: a transaction of its own for each costs a write to the disk."""
@@ -144,7 +148,8 @@ def _replay(
                 for request in stream.requests:
                     for table in request.tables:
                         fit_table(store, table)
-            _Rebuild(store, archive, known, since, replayed).load(files, show)
+            queries = discover_queries(settings)
+            _Rebuild(store, archive, known, queries, since, replayed).load(files, show)
             if registered is None:
                 _reconstruct(store, archive, [str(row["file"]) for row in files])
             elif streams:
@@ -207,7 +212,7 @@ def registered_files(old: Path) -> tuple[list[Row] | None, datetime | None]:
         ).fetchall()
         # reads every column of bookkeeping, which is carried over, so that damage shows now
         for table in BOOKKEEPING:
-            connection.execute(f"select * from old.meta.{quote(table.name)}").fetchall()
+            connection.execute(f"select max(hash(t)) from old.meta.{quote(table.name)} as t").fetchall()
         found = connection.execute(
             "select value from old.meta.settings where name = ?", [BEGINS_AFTER]
         ).fetchall()
@@ -226,13 +231,22 @@ def _files(
 ) -> list[Row]:
     """Rows of meta.archive of the files to replay, in the order in which they were loaded."""
     if registered is None:
-        dated = [(archive.read(file)[0].loaded_at, file) for file in archive.files()]
-        return [{"file": file, "position": number} for number, (_, file) in enumerate(sorted(dated), 1)]
+        pages = ((file, _first_page(archive, file)) for file in archive.files())
+        dated = sorted((page.loaded_at if page else datetime.min, file) for file, page in pages)
+        return [{"file": file, "position": number} for number, (_, file) in enumerate(dated, 1)]
     return [
         row
         for row in registered
         if (not streams or row["stream"] in streams) and (since is None or row["written_at"] >= since)
     ]
+
+
+def _first_page(archive: Archive, file: str) -> Page | None:
+    """None where the file can not be read, which is told when it should be loaded."""
+    try:
+        return archive.first(file)
+    except OSError:
+        return None
 
 
 def _carry_over(store: Store, old: Path, carry: Callable[[Store, Table], None]) -> None:
@@ -279,10 +293,11 @@ class _Rebuild:
         store: Store,
         archive: Archive,
         streams: Mapping[str, Stream],
+        queries: Sequence[DiscoverQuery],
         since: datetime | None,
         replayed: Replayed,
     ) -> None:
-        self._store, self._archive, self._streams = store, archive, streams
+        self._store, self._archive, self._streams, self._queries = store, archive, streams, queries
         self._since, self._replayed = since, replayed
         self._loader = Loader(store, streams)
         self._run_id = ""
@@ -323,7 +338,7 @@ class _Rebuild:
         if first.run_id != self._run_id:
             # readers learn unknown fields once a run: so does what meta.drift says of them
             self._loader, self._run_id = Loader(self._store, self._streams), first.run_id
-        _learn(self._loader, first)
+        _learn(self._loader, first, self._queries)
         try:
             batch = self._loader.normalise(pages)
         except (Unreadable, KeyError) as error:
@@ -353,11 +368,11 @@ class _Rebuild:
         self._pieces, self._held = [], 0
 
 
-def _learn(loader: Loader, page: Page) -> None:
+def _learn(loader: Loader, page: Page, queries: Sequence[DiscoverQuery]) -> None:
     """Lets pages of a Discover query be read that the configuration may no longer name."""
     stream = _stream_of(page)
     if stream is not None and stream.configure is not None:
-        for request in _requests_of(stream, page):
+        for request in _requests_of(stream, page, queries):
             loader.add(stream.name, request)
 
 
@@ -365,14 +380,27 @@ def _stream_of(page: Page) -> Stream | None:
     return next((s for s in all_streams() if s.name == page.stream), None)
 
 
-def _requests_of(stream: Stream, page: Page) -> tuple[Request, ...]:
+def _requests_of(stream: Stream, page: Page, queries: Sequence[DiscoverQuery] = ()) -> tuple[Request, ...]:
     """Requests that a page of the stream may belong to."""
     if stream.configure is None:
         return stream.requests
     fields = tuple(value for name, value in json.loads(page.parameters) if name == "field")
-    sliced = page.window_start and (page.window_end - page.window_start).days <= 1
-    query = DiscoverQuery(name=page.request, fields=fields, interval="1d" if sliced else None)
-    return stream.configure([query])
+    interval = _interval_of(page, fields, queries)
+    return stream.configure([DiscoverQuery(name=page.request, fields=fields, interval=interval)])
+
+
+def _interval_of(
+    page: Page, fields: tuple[str, ...], queries: Sequence[DiscoverQuery]
+) -> Literal["1h", "1d"] | None:
+    """The interval of the Discover query that a page answers; None for a snapshot. Those begin at any
+    second; one of a day that begins with an hour is told from a slice by the configured query."""
+    if page.window_start is None or floor(page.window_start, HOUR) != page.window_start:
+        return None
+    length = page.window_end - page.window_start
+    if length > DAY:
+        return None
+    like = [query.interval for query in queries if (query.name, query.fields) == (page.request, fields)]
+    return like[0] if like else "1h" if length <= HOUR else "1d"
 
 
 def request_of(page: Page) -> tuple[Stream, Request] | None:
@@ -389,8 +417,7 @@ def _reconstruct(store: Store, archive: Archive, files: Sequence[str]) -> None:
     as ended, and no cursor is set, so that the next export reads again what it can not prove.
     """
     runs: dict[str, dict[str, Any]] = {}
-    for file in files:
-        page = archive.read(file)[0]
+    for page in filter(None, (_first_page(archive, file) for file in files)):
         run = runs.setdefault(
             page.run_id,
             {

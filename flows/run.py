@@ -407,7 +407,11 @@ class Run:
                 self._judge(slice_, progress)
                 self._close(slice_, progress)
 
-        batch = self.loader.commit(pages, file, also=keep_account)
+        try:
+            batch = self.loader.commit(pages, file, also=keep_account)
+        except Unreadable:
+            self.archive.remove(file)  # no row of meta.archive names it: it would stay for ever
+            raise
         if tree := self.loader.tree(slice_.stream, slice_.request):
             self.fields.look(tree, pages)
         self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))

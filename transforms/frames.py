@@ -50,10 +50,12 @@ class Reject:
 class Batch:
     """What pages became.
 
-    frames    table → frame with exactly the table's schema, keys unique and never null
-    records   how many records the pages held
-    clear     intervals (from, to) whose rows the frames replace; empty for upserts
-    expected  sums the source gives for what the frames hold, where it gives any, by column name
+    frames     table → frame with exactly the table's schema, keys unique and never null
+    records    how many records the pages held
+    drift      fields that are not as declared
+    rejects    values that fit no column
+    clear      time (from, to) whose intervals the frames replace; None where they replace none
+    complaint  "capped" or "sampled" where the source left something out; "" where it says nothing of that
     """
 
     frames: dict[Table, pl.DataFrame] = field(default_factory=dict)

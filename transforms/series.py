@@ -66,7 +66,7 @@ class SeriesReader:
                     batch.complaint = "capped"
                 batch.records += self._add(group, answer.intervals, columns, context, batch)
         batch.frames[self.table] = build_frame(self.table, columns, batch)
-        batch.clear = span(answers)
+        batch.clear = span(answers, context.get("interval_seconds"))
         return batch
 
     def _add(
@@ -148,11 +148,13 @@ def adds_up(group: Group) -> bool:
     return True
 
 
-def span(answers: Iterable[Answer]) -> tuple[datetime, datetime] | None:
-    """From the first interval to the end of the last; None where there are no intervals."""
+def span(answers: Iterable[Answer], interval_seconds: int | None) -> tuple[datetime, datetime] | None:
+    """From the first interval to the end of the last; None where there are no intervals. A single one is as
+    long as was asked for: rows of shorter ones in it make way, too."""
     texts = [t for a in answers for t in a.intervals or []]
     times = sorted(t for t in parse_times(pl.Series(texts, dtype=pl.String())).to_list() if t is not None)
     if not times:
         return None
-    step = min((b - a for a, b in pairwise(times) if b > a), default=timedelta(0))
+    asked = timedelta(seconds=interval_seconds or 0)
+    step = min((b - a for a, b in pairwise(times) if b > a), default=asked)
     return times[0], times[-1] + (step or timedelta(microseconds=1))

@@ -158,8 +158,12 @@ def _attach(store: Store, published: Path) -> bool:
         return False
     try:
         store.connection.execute(f"attach {literal(str(published))} as before (read_only)")
+    except duckdb.Error:
+        return False
+    try:
         store.connection.execute("select 1 from before.main.events, before.main.issues limit 0")
     except duckdb.Error:
+        store.connection.execute("detach before")
         return False
     return True
 

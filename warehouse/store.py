@@ -192,6 +192,7 @@ class Store:
                 with suppress(duckdb.Error):  # a disk that is full has ended the transaction already
                     self.connection.execute("rollback")
                 self._columns.clear()
+                self._shown.clear()  # names that were given inside of it are gone as well
                 raise
             self.connection.execute("commit")
 

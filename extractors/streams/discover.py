@@ -109,10 +109,9 @@ def is_aggregate(field: str) -> bool:
 
 
 def is_additive(field: str) -> bool:
-    """False for figures whose sum over rows means nothing: percentiles, rates, averages, distinct counts."""
-    return not re.match(
-        r"(p\d+|percentile|avg|count_unique|failure_rate|apdex|user_misery|[et]p[ms])\(", field
-    )
+    """False for figures whose sum over rows means nothing, or may: percentiles, rates, averages, extremes,
+    distinct counts, equations."""
+    return not is_aggregate(field) or bool(re.match(r"(count|count_if|sum|failure_count)\(", field))
 
 
 def configure(queries: Sequence[DiscoverQuery]) -> tuple[Request, ...]:

@@ -25,7 +25,7 @@ OUTCOMES = Table(
         Column(
             "interval_seconds",
             Type.BIGINT,
-            "Its length: 3600 for recent data, 86400 for what was older than 30 days when first read.",
+            "Its length: 3600 for the 30 days before a run's end, 86400 for what was read of earlier ones.",
             Context("interval_seconds"),
         ),
         Column(

@@ -80,3 +80,14 @@ def test_a_list_that_a_backfill_read_meanwhile_is_whole(tmp_path: Path) -> None:
 def whole_days(home: Path, now: datetime) -> dict[str, tuple[int, int]]:
     """What `status` says of each table: its days that are whole, and all of them."""
     return {table["table"]: (table["whole_days"], table["days"]) for table in status(home, now)["tables"]}
+
+
+def test_a_single_day_takes_the_place_of_its_hours(tmp_path: Path) -> None:
+    """Of a month of 31 days the first is read by the day: its hours must not stay beside that."""
+    with StrictSentry(World(web_issues=0)) as sentry:
+        start = sentry.world.now.replace(hour=0, minute=0, second=0) - 60 * DAY
+        run(sentry, tmp_path, "outcomes", since=start, until=start + 2 * DAY)
+        by_day = "select interval_start::date, sum(quantity) from outcomes group by 1 order by 1 limit 2"
+        before = rows(tmp_path, by_day)
+        run(sentry, tmp_path, "outcomes", since=start, until=start + 31 * DAY)
+        assert rows(tmp_path, by_day) == before

@@ -33,6 +33,16 @@ def test_every_value_that_fits_nowhere_is_told_and_the_rest_is_published(tmp_pat
     assert told == [("discover_odd", 10), ("teams", 2)]
 
 
+def test_what_could_not_be_loaded_is_not_archived(tmp_path: Path) -> None:
+    """No row of meta.archive would name it, so nothing would ever remove it."""
+    with StrictSentry(World(web_issues=0)) as sentry:
+        sentry.overrides = [(".*/teams/", lambda _: (200, {"detail": "no list"}, {}))]
+        result = run(sentry, tmp_path, "teams")
+    assert [(i["stream"], i["status"]) for i in result.incomplete] == [("teams", "failed")]
+    archived = {str(file.relative_to(tmp_path / "raw")) for file in (tmp_path / "raw").rglob("*.*")}
+    assert archived == {file for (file,) in rows(tmp_path, "select file from meta.archive")}
+
+
 def test_an_issue_page_that_is_none_says_nothing_of_the_issue(tmp_path: Path) -> None:
     with StrictSentry(World(web_issues=3)) as sentry:
         run(sentry, tmp_path, "issues", "event_counts")

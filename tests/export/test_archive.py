@@ -92,6 +92,17 @@ def test_a_damaged_file_does_not_hold_back_a_night(tmp_path: Path) -> None:
     assert any(damaged in text and "damaged" in text for text in result.warnings)
 
 
+def test_a_damaged_file_is_left_out_when_the_warehouse_is_lost(home: Path) -> None:
+    damaged = next(file for file in sorted(files(home)) if file.startswith("outcomes/"))
+    os.truncate(home / "raw" / damaged, 100)
+    (home / "warehouse.duckdb").unlink()
+    replayed = replay(settings(home))
+    assert [line.split(":")[0] for line in replayed.unreadable] == [damaged]
+    assert replayed.files == len(files(home)) - 1
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from meta.runs").fetchall() == [(NIGHTS,)]
+
+
 def test_joined_files_replay_to_the_same_rows(grown: Path, home: Path) -> None:
     before = files(home)
     kept = keep(home)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ import pytest
 from extractors.sandbox import Sandbox, SandboxOptions
 from extractors.sandbox.makers import new_event, new_issue
 from extractors.sandbox.rhythm import DAY_MS
+from flows import audit
 from flows.answers import counted
 from flows.run_report import as_markdown, read_report
 from tests.export.conftest import Start, query, run_export
@@ -154,3 +156,25 @@ def test_what_the_first_listing_lost_is_read_again_in_the_same_run(start: Start,
     assert result.status == "complete"
     asked = [r["query"] for r in sandbox.requests() if "/events/" in r["path"] and "project" in r["path"]]
     assert len(set(asked)) == len(asked), "and once"
+
+
+def test_days_of_two_organizations_make_no_slice_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers number their projects themselves: two organizations may have the same project_id."""
+    days = [
+        ("1", "5", "2026-11-01 00:00:00"),
+        ("1", "5", "2026-11-02 00:00:00"),
+        ("2", "5", "2026-11-03 00:00:00"),
+    ]
+    monkeypatch.setattr(audit, "worklist", lambda *_: days)
+    names = {number: SimpleNamespace(slug=f"org-{number}") for number in ("1", "2")}
+    run: Any = SimpleNamespace(
+        run_id="r",
+        as_of=datetime(2026, 11, 9),
+        organizations=names,
+        store=SimpleNamespace(rows=lambda *_: [("1", "5", "web"), ("2", "5", "shop")]),
+    )
+    slices = audit.short_slices(run)
+    assert [(s.organization_slug, s.project_slug, s.window_start.day, s.window_end.day) for s in slices] == [
+        ("org-1", "web", 1, 3),
+        ("org-2", "shop", 3, 4),
+    ]

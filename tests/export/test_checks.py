@@ -59,12 +59,12 @@ PLANTED = {
         f"insert into meta.runs (run_id, as_of, command) values ('{RUN}', '2026-11-03', 'export')",
         *(
             f"insert into meta.runs (run_id, as_of, command) values ('r{n}', '2026-10-0{n}', 'export'); "
-            "insert into meta.coverage (run_id, slice_id, stream, request, status, rows) "
-            f"values ('r{n}', 's', 'events', '', 'complete', 1000)"
+            "insert into meta.coverage (run_id, slice_id, organization_id, stream, request, status, rows) "
+            f"values ('r{n}', 's', '1', 'events', '', 'complete', 1000)"
             for n in range(1, 5)
         ),
-        "insert into meta.coverage (run_id, slice_id, stream, request, status, rows) "
-        f"values ('{RUN}', 's', 'events', '', 'complete', 100)",
+        "insert into meta.coverage (run_id, slice_id, organization_id, stream, request, status, rows) "
+        f"values ('{RUN}', 's', '1', 'events', '', 'complete', 100)",
     ),
     # against the file published before: see `published`
     "fewer_rows_than_before": ("delete from events",),
@@ -158,3 +158,20 @@ def test_every_written_check_can_fail(store: Store, published: Path, name: str) 
         "select offending, examples from meta.checks where run_id = ? and name = ?", [RUN, name]
     )
     assert told == [(found[name].rows, "; ".join(found[name].examples))]
+
+
+def test_runs_of_a_large_organization_are_no_measure_for_a_small_one(store: Store, tmp_path: Path) -> None:
+    """A home of two servers is exported by runs of one organization each."""
+    for statement in PLANTED["unusual_volume"]:
+        store.connection.execute(statement)
+    store.connection.execute(
+        "update meta.coverage set organization_id = '2' where run_id = ? and stream = 'events'", [RUN]
+    )
+    assert "unusual_volume" not in found_in(store, tmp_path / "none.duckdb")
+
+
+def test_a_published_file_without_tables_is_let_go(store: Store, published: Path, tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "other.duckdb") as connection:
+        connection.execute("create table other (a integer)")
+    assert found_in(store, tmp_path / "other.duckdb") == {}
+    assert "fewer_rows_than_before" in found_in(store, published)

@@ -89,6 +89,15 @@ def test_frames_of_equal_and_other_schemas_by_turns(store: Store):
     assert store.rows(f"select count(*) from {first}") == [(0,)]
 
 
+def test_frames_are_seen_after_a_load_that_failed(store: Store):
+    a, b = pl.DataFrame({"x": [1, 2]}), pl.DataFrame({"x": ["p"]})
+    with pytest.raises(RuntimeError), store.transaction(), store.frame(a):
+        raise RuntimeError
+    with store.transaction(), store.frame(b) as name, store.frame(a) as other:
+        assert store.rows(f"select x from {name}") == [("p",)]
+        assert store.rows(f"select count(*) from {other}") == [(2,)]
+
+
 def test_no_frame_outlives_its_load(store: Store):
     class Watched:
         """A frame that can be looked for."""

@@ -1,0 +1,42 @@
+"""Replay tells how a page of Discover was asked for: by the hour, by the day, or as a snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from flows.replay import replay
+from tests.export.conftest import Start, run_export, settings_for
+from tests.export.test_replay import differing
+
+FIELDS = ["project.id", "level", "count()"]
+QUERIES = [
+    {"name": "hourly", "fields": FIELDS, "interval": "1h", "days": 1},
+    {"name": "daily", "fields": FIELDS, "interval": "1d", "days": 3},
+    {"name": "last_day", "fields": FIELDS, "days": 1},
+    {"name": "last_days", "fields": FIELDS, "days": 3},
+]
+CHOSEN = {"streams": {"only": ["discover"]}, "discover": QUERIES}
+
+
+def comments(file: Path) -> list[tuple[str, ...]]:
+    """What columns of Discover tables say of themselves."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.execute(
+            "select table_name, column_name, comment from duckdb_columns() "
+            "where starts_with(table_name, 'discover_') order by all"
+        ).fetchall()
+
+
+def test_discover_tables_are_rebuilt_as_they_were(start: Start, tmp_path: Path) -> None:
+    sandbox = start(projects=2, issues=20, events=400, rate_limit=0)
+    for _ in range(2):
+        run_export(sandbox, tmp_path, **CHOSEN)
+        sandbox.pass_night()
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes((tmp_path / "warehouse.duckdb").read_bytes())
+    replayed = replay(settings_for(sandbox, tmp_path, **CHOSEN))
+    assert replayed.rows["discover_last_day"] > 0
+    assert differing(copy, tmp_path / "warehouse.duckdb") == {}
+    assert comments(copy) == comments(tmp_path / "warehouse.duckdb")
