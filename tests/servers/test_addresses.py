@@ -176,6 +176,16 @@ def test_two_servers_whose_ids_collide_are_refused(acme: Sandbox, globex: Sandbo
     assert "moved.example.org" in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://one.example.org", "https://one.example.org:9001/staging"])
+def test_a_server_set_up_anew_is_another_one(acme: Sandbox, tmp_path: Path, url: str) -> None:
+    """Its ids begin at 1 again, as do those of a second server on the same machine."""
+    with Store(tmp_path / "warehouse.duckdb") as store:
+        noted(store, acme, "https://one.example.org")
+        with pytest.raises(UsageError, match=r"--home"):
+            noted(store, acme, url, created="2020-01-01T00:00:00")
+        noted(store, acme, "https://one.example.org")
+
+
 def test_a_home_for_two_servers(acme: Sandbox, globex: Sandbox, tmp_path: Path) -> None:
     """Each is exported by itself, and both stay; one whose ids are taken is refused, and harms neither."""
 
