@@ -251,6 +251,50 @@ def test_freshness(given: Given, rows_of: Mart) -> None:
     """)
 
 
+def test_what_is_read_besides_a_list_does_not_answer_for_it(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.coverage
+        {SLICE}
+        r1 | s1 | events |        | 10 | 2026-11-01 00:00 | 2026-11-02 03:00 | 0 | failed   | - | - | 500 | 2026-11-02 03:10
+        r1 | s2 | events | latest | 10 | -                | 2026-11-02 03:00 | 7 | complete | - | - | -   | 2026-11-02 03:20
+        r1 | s3 | events | full   | 10 | 2026-11-01 00:00 | 2026-11-02 03:00 | 7 | complete | - | - | -   | 2026-11-02 03:30
+    """)
+    assert rows_of("completeness", "table_name | day | status | reason") == table("""
+        event_details | 2026-11-01 | complete | -
+        event_details | 2026-11-02 | complete | -
+        events | 2026-11-01 | failed | 500
+        events | 2026-11-02 | failed | 500
+    """)
+
+
+def test_with_nothing_left_to_read_besides_a_list_it_is_as_fresh_as_the_list(given: Given, rows_of: Mart) -> None:
+    given(f"""
+        meta.runs
+        run_id | as_of
+        r1 | 2026-11-02 03:00
+        r2 | 2026-11-05 03:00
+
+        meta.coverage
+        {SLICE}
+        r1 | s1 | issues |        | 10 | 2026-08-04 00:00 | 2026-11-02 03:00 | 5 | complete | - | - | - | 2026-11-02 03:01
+        r1 | s2 | issues | detail | 10 | - | 2026-11-02 03:00 | 5 | complete | - | - | - | 2026-11-02 03:02
+        r1 | s3 | events | latest | 10 | - | 2026-11-02 03:00 | 5 | complete | - | - | - | 2026-11-02 03:02
+        r1 | s4 | events | latest | 20 | - | 2026-11-02 03:00 | 5 | partial | - | - | 500 | 2026-11-02 03:01
+        r2 | s1 | issues |        | 10 | 2026-08-07 00:00 | 2026-11-05 03:00 | 5 | complete | - | - | - | 2026-11-05 03:01
+
+        meta.cursors
+        stream | request | project_id | watermark
+        issues |  | 10 | 2026-11-05 03:00
+        events |  | 10 | 2026-11-05 03:00
+    """)
+    assert rows_of("freshness", "table_name | up_to | status") == table("""
+        event_details | 2026-11-02 03:00 | stale
+        events | 2026-11-05 03:00 | never
+        issue_details | 2026-11-05 03:00 | fresh
+        issues | 2026-11-05 03:00 | fresh
+    """)
+
+
 def test_nothing_asked_nothing_claimed(rows_of: Mart) -> None:
     assert rows_of("completeness") == []
     assert rows_of("freshness") == []

@@ -15,7 +15,8 @@
 --   where not exists (from marts.completeness as mart where mart.organization_id = asked.organization_id
 --   and mart.project_id = asked.project_id and mart.day = asked.day)
 -- organization_id: The organization.
--- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates.
+-- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates,
+--   issue_details and event_details for what is read besides the lists of issues and events.
 -- project_id: The project; empty for what is asked of a whole organization.
 -- day: The UTC day; for lists that are asked without a window the day of asking.
 -- expected: Rows that Sentry says there are; null where it can not be asked, or is told of several days together;
@@ -34,6 +35,7 @@ slices as (
             when stream = 'discover' then 'discover_' || request
             when stream = 'sessions' and request = 'health' then 'session_health'
             when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
+            when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
             else stream
         end as table_name,
         coalesce(project_id, '') as project_id,

@@ -3,14 +3,16 @@
 -- key: organization_id, table_name
 -- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or
 --   some project lags so far behind; never: no slice was ever complete. Projects that Sentry says are gone or
---   forbidden do not hold up_to back.
+--   forbidden do not hold up_to back. Where nothing was left to read besides a list, up_to is that of the list.
 -- reconcile: select coverage.organization_id, coverage.stream from meta.coverage
 --   where coverage.status = 'complete' and coverage.request is distinct from 'audit'
 --   and not exists (from marts.freshness as mart where mart.organization_id = coverage.organization_id
 --   and mart.status <> 'never' and mart.last_complete_at >= coverage.finished_at)
 -- organization_id: The organization.
--- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates.
--- newest_row_at: Newest time told by the rows themselves (event, last seen, interval); null for plain lists (UTC).
+-- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates,
+--   issue_details and event_details for what is read besides the lists of issues and events.
+-- newest_row_at: Newest time told by the rows themselves (event, last seen, interval); null for plain lists and
+--   Discover queries (UTC).
 -- newest_loaded_at: When rows were last loaded into it (UTC).
 -- watermark: Time up to which every project is loaded without a gap (UTC); null for plain lists.
 -- last_complete_at: When a slice of it was last complete (UTC).
@@ -32,9 +34,11 @@ coverage as (
             when stream = 'discover' then 'discover_' || request
             when stream = 'sessions' and request = 'health' then 'session_health'
             when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
+            when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
             else stream
         end as table_name,
         coalesce(project_id, '') as project_id,
+        run_id,
         coalesce(window_end, finished_at) as asked_to,
         finished_at,
         status,
@@ -57,6 +61,7 @@ cursors as (
             when stream = 'discover' then 'discover_' || request
             when stream = 'sessions' and request = 'health' then 'session_health'
             when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
+            when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
             else stream
         end as table_name,
         coalesce(project_id, '') as project_id,
@@ -88,8 +93,28 @@ loads as (
     group by all
 ),
 
+-- what is read besides a list: whether the last run that asked for any of it left some out
+besides as (
+    select
+        organization_id,
+        table_name,
+        case table_name when 'issue_details' then 'issues' else 'events' end as list_name,
+        arg_max(lacks_some, run_id) as lacks_some
+    from (
+        select organization_id, table_name, run_id, bool_or(status in ('partial', 'failed')) as lacks_some
+        from coverage
+        where table_name in ('issue_details', 'event_details')
+        group by all
+    ) as runs
+    group by all
+),
+
 newest_rows as (
     select organization_id, 'events' as table_name, max(date_created) as newest_row_at from events group by all
+    union all
+    select organization_id, 'event_details', max(date_created) from event_details group by all
+    union all
+    select organization_id, 'event_counts', max(day) from event_counts group by all
     union all
     select organization_id, 'issues', max(last_seen) from issues group by all
     union all
@@ -116,13 +141,20 @@ ages as (
         loads.newest_loaded_at,
         watermarks.watermark,
         loads.last_complete_at,
-        coalesce(watermarks.watermark, loads.complete_to) as up_to,
+        coalesce(
+            watermarks.watermark,
+            greatest(loads.complete_to, case when not besides.lacks_some then lists.watermark end)
+        ) as up_to,
         coalesce(watermarks.projects_behind, 0) as projects_behind,
         newest_run.as_of
     from known_tables
     left join loads using (organization_id, table_name)
     left join watermarks using (organization_id, table_name)
     left join newest_rows using (organization_id, table_name)
+    left join besides using (organization_id, table_name)
+    left join watermarks as lists
+        on known_tables.organization_id = lists.organization_id
+        and besides.list_name = lists.table_name
     cross join newest_run
 )
 

@@ -9,6 +9,7 @@ lists as (
         case
             when stream = 'discover' then 'discover_' || request
             when stream = 'issues' and request <> '' then 'issue_details'
+            when stream = 'events' and request not in ('', 'audit') then 'event_details'
             else stream
         end as table_name
     from meta.coverage
