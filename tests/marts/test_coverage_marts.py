@@ -267,7 +267,9 @@ def test_what_is_read_besides_a_list_does_not_answer_for_it(given: Given, rows_o
     """)
 
 
-def test_with_nothing_left_to_read_besides_a_list_it_is_as_fresh_as_the_list(given: Given, rows_of: Mart) -> None:
+def test_with_nothing_left_to_read_besides_a_list_it_is_as_fresh_as_the_list(
+    given: Given, rows_of: Mart
+) -> None:
     given(f"""
         meta.runs
         run_id | as_of
