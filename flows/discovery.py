@@ -175,8 +175,8 @@ def _ask(client: Client, name: str) -> Found | None:
 def check_server(store: Store, url: str, found: Sequence[Found]) -> None:
     """Notes which server each organization is of; ids are a server's own, so two servers may give the same.
 
-    Raises UsageError when an id is known of an organization made at another time: of another server, or of one
-    that was set up anew.
+    Raises UsageError when an id is known of an organization made at another time: of another server, or of
+    one that was set up anew.
     """
     host = urlsplit(url).hostname or ""
     known = state.recall(store, SERVERS) or {}
@@ -187,8 +187,8 @@ def check_server(store: Store, url: str, found: Sequence[Found]) -> None:
             raise UsageError(
                 f"The organization {organization.slug!r} of {host} has the id "
                 f"{organization.organization_id}, by which this warehouse knows {was.get('slug')!r} of "
-                f"{was.get('host')}, made at another time. Two servers whose ids collide, or one before and after "
-                "it was set up anew, can not share a home: choose another with --home."
+                f"{was.get('host')}, made at another time. Two servers whose ids collide, or one before and "
+                "after it was set up anew, can not share a home: choose another with --home."
             )
         known[organization.organization_id] = {
             "host": host,
