@@ -39,7 +39,14 @@ from flows.publishing import publish_home
 from flows.retention import keep_archive
 from flows.run import Run, plan_row
 from flows.settings import Settings, UsageError
-from flows.sweep import Asked, lists_again, record_sweep, slices_again
+from flows.sweep import (
+    Asked,
+    lists_again,
+    record_bodies,
+    record_projects,
+    record_sweep,
+    slices_again,
+)
 from flows.workers import Clock, Observer, Threads, Workers
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
@@ -367,11 +374,14 @@ def follow_up(run: Run, settings: Settings, since: datetime | None = None) -> No
         run_more(run, again, settings)
     run_more(run, open_items(run, settings), settings)
     record_sweep(run)
+    record_projects(run)
     if since is None:
         record_vanished(run)
     # after the fate of vanished issues is known: Sentry no longer counts the events of deleted ones
     run_more(run, short_slices(run), settings)
     record(run)
+    run_more(run, record_bodies(run), settings)
+    record_bodies(run)
 
 
 def open_items(

@@ -22,6 +22,11 @@ PAGE = 100
 
 SECOND = timedelta(seconds=1)
 
+UNPROVEN = (
+    "Not proven: issues that the search leaves out are known by their events, and those of this project are "
+    "not loaded."
+)
+
 Window = tuple[datetime, datetime]
 Asked = dict[tuple[str, str], set[Window]]
 
@@ -94,15 +99,55 @@ def lists_again(run: Run, streams: Sequence[str]) -> list[Slice]:
 
 def record_sweep(run: Run) -> None:
     """Notes in meta.coverage how many issues each sweep should have shown, and how many were seen; where
-    that is fewer, it is partial."""
+    that is fewer, it is partial, and where nothing tells, not proven."""
     rows = rows_of(run.store, "issues_swept", run.run_id)
+    _record(run, [row[:3] for row in rows], _issues_lacking)
+    with run.store.transaction() as connection:
+        connection.execute(
+            "update meta.coverage set expected = null, reason = ? "
+            "where run_id = ? and list_contains(?, slice_id) and status = 'complete'",
+            [UNPROVEN, run.run_id, [slice_id for slice_id, _, _, is_proven in rows if not is_proven]],
+        )
+
+
+def record_projects(run: Run) -> None:
+    """Makes a list of projects partial that lacks some of which Sentry counts events."""
+    _record(
+        run,
+        rows_of(run.store, "projects_listed", run.run_id),
+        lambda lacking: (
+            f"The list lacks {counted(lacking, 'project')} of which Sentry counts events, also when asked "
+            "again."
+        ),
+    )
+
+
+def record_bodies(run: Run) -> list[Slice]:
+    """Notes in meta.coverage how many full bodies each listing of them should have brought, and how many
+    there are; returns those that are short, and partial from now on."""
+    short = _record(
+        run,
+        rows_of(run.store, "bodies_read", run.run_id),
+        lambda lacking: (
+            f"The full bodies of {counted(lacking, 'event')} did not come, also when asked again. "
+            "`export --full-audit` asks for all of them anew."
+        ),
+    )
+    return [Slice(**row) for row in state.slices_named(run.store, run.run_id, short)]
+
+
+def _issues_lacking(lacking: int) -> str:
+    return (
+        f"Sentry's search left out {counted(lacking, 'issue')} that events or earlier runs "
+        "name, and not all of them could be asked for one by one (setting `details`)."
+    )
+
+
+def _record(run: Run, rows: Sequence[tuple[Any, ...]], reason: Callable[[int], str]) -> list[str]:
+    """Writes (slice_id, expected, loaded) into meta.coverage; returns the ids of slices that are short."""
     with run.store.transaction() as connection:
         for slice_id, expected, loaded in rows:
             short = loaded < expected
-            reason = (
-                f"Sentry's search left out {counted(expected - loaded, 'issue')} that events or earlier runs "
-                "name, and not all of them could be asked for one by one (setting `details`)."
-            )
             connection.execute(
                 "update meta.coverage set expected = ?, loaded = ?, status = ?, reason = ? "
                 "where run_id = ? and slice_id = ?",
@@ -110,8 +155,9 @@ def record_sweep(run: Run) -> None:
                     expected,
                     loaded,
                     "partial" if short else "complete",
-                    reason if short else None,
+                    reason(expected - loaded) if short else None,
                     run.run_id,
                     slice_id,
                 ],
             )
+    return [slice_id for slice_id, expected, loaded in rows if loaded < expected]

@@ -138,6 +138,11 @@ def slices_of(store: Store, run_id: str, stream: str, organization_id: str) -> l
     return _slices(store, where, [run_id, stream, organization_id])
 
 
+def slices_named(store: Store, run_id: str, slice_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Slices of the run by their ids."""
+    return _slices(store, "list_contains(?, slice_id)", [run_id, slice_ids])
+
+
 def short_slices(store: Store, run_id: str, streams: Sequence[str]) -> list[dict[str, Any]]:
     """Slices of the run, of these streams, that are done but brought less than Sentry counts."""
     short = (

@@ -237,7 +237,7 @@ class Events:
         else:
             events = Backwards(project.errors, first, after)
         pages = page_by_offset(len(events), query, per_page)
-        loss = active(world, "page", "events")
+        loss = active(world, "page", "events", query.raw)
         if loss is not None and pages[0].start > 0 and len(events) > pages[0].start:
             # One page's worth of rows is skipped: the crawl goes on as if nothing had been there.
             use(loss)

@@ -15,6 +15,7 @@ from extractors.sandbox import Sandbox, SandboxOptions
 from extractors.stream import Request, all_streams
 from tests.export.conftest import query, run_export
 from tests.export.truth import differences
+from warehouse.inspect import status
 
 WORLD = SandboxOptions(
     projects=3,
@@ -63,6 +64,9 @@ WORLDS: dict[str, tuple[Loss, ...]] = {
             {"endpoint": "discover", "asks": "field=project.id&field=timestamp.to_day", "times": None},
             "event_counts",
         ),
+    ),
+    "a page of projects that is always dropped": (
+        ("page", {"endpoint": "projects", "times": None}, "projects"),
     ),
     "no Link header": (
         *(
@@ -187,5 +191,43 @@ def is_told(sandbox: Sandbox, home: Path, incomplete: list[dict[str, Any]], what
     return named or not missing
 
 
+@pytest.mark.xdist_group("first losses")
+def test_full_bodies_that_do_not_come_are_told(first: Sandbox, tmp_path: Path) -> None:
+    """Summaries prove the events, not their bodies."""
+    try:
+        first.lose("page", endpoint="events", asks="full=1", times=None)
+        result = run_export(first, tmp_path, events={"detail": "full"}, streams={"only": ["events"]})
+    finally:
+        find_again(first)
+    short = {(s["request"], s["status"], s["expected"] - s["loaded"]) for s in result.incomplete}
+    (lacking,) = query(tmp_path, "select count(*) from events anti join event_details using (event_id)")[0]
+    assert {row[:2] for row in short} == {("full", "partial")}
+    assert sum(row[2] for row in short) == lacking > 0
+    # the first day is older than what a later run reads
+    told = (
+        "select distinct table_name from marts.completeness where status <> 'complete' "
+        "and day > (select min(day) from marts.completeness)"
+    )
+    assert query(tmp_path, told) == [("event_details",)]
+    healed = run_export(first, tmp_path, events={"detail": "full"}, full_audit=True)
+    assert (healed.incomplete, healed.exit_code) == ([], 0)
+    assert query(tmp_path, told) == []
+
+
+@pytest.mark.xdist_group("first losses")
+def test_without_events_no_search_is_proven(first: Sandbox, tmp_path: Path) -> None:
+    """What the search left out only events could tell."""
+    try:
+        first.lose("early-end", after=10)
+        result = run_export(first, tmp_path, streams={"only": ["issues"]})
+    finally:
+        find_again(first)
+    assert differences(first, tmp_path, ["issues"])
+    assert result.exit_code == 0
+    assert not status(tmp_path, result.as_of)["is_proven"]
+    reasons = "select distinct expected, left(reason, 10) from marts.completeness where table_name = 'issues'"
+    assert query(tmp_path, reasons) == [(None, "Not proven")]
+
+
 def test_so_many_losses_are_seeded() -> None:
-    assert SEEDED == 22
+    assert SEEDED == 23
