@@ -10,8 +10,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from extractors.errors import DEPRECATION_HEADERS, PagingError, Trouble
+from extractors.governor import LONGEST_WINDOW
 
 CURSOR_CHARACTERS = 2000
+MOST_DIGITS = 12
+"""Of a number in a header: counts and seconds of this millennium; Python refuses thousands of digits."""
+
+LINK_ENTRY = re.compile(r'<[^>]*>((?:"[^"]*"|[^",])*)')
+LINK_ATTRIBUTE = re.compile(r''';\s*([^\s=;,"]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']*))''')
+"""Proxies may write them in another way: RFC 8288 has names in any case, values without quotes, and blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,7 @@ class Answer:
     cursor       of the next page; None when the server says there is none
     date         the server's clock, aware, UTC; ours where the server sent none
     hits         X-Hits: an estimate, never a row count (facts §1.1)
-    linked       whether it had a Link header; without one there is no telling whether more follows
+    linked       whether a Link header told of a next page or that there is none; else more may follow
     deprecation  headers that announce the endpoint's end, names in lower case
     requests     how many it took, retries and redirects included
     """
@@ -70,19 +77,29 @@ def is_json(body: bytes) -> bool:
     return True
 
 
+def next_page(link: str) -> dict[str, str] | None:
+    """The attributes of the entry for the next page in a Link header (facts §1.1), names in lower case; None
+    where there is no such entry."""
+    for entry in LINK_ENTRY.finditer(link):
+        found = LINK_ATTRIBUTE.findall(entry[1])
+        attributes = {name.lower(): quoted or single or bare for name, quoted, single, bare in found}
+        if "next" in attributes.get("rel", "").lower().split():
+            return attributes
+    return None
+
+
 def next_cursor(link: str, path: str = "") -> str | None:
-    """The cursor of the next page in a Link header (facts §1.1); None without one or with results="false".
+    """The cursor of the next page in a Link header; None without one or with results="false".
 
     Raises PagingError when there is a next page but no way to name it.
     """
-    for entry in re.split(r",\s*(?=<)", link):
-        attributes = dict(re.findall(r';\s*([a-z]+)="([^"]*)"', entry))
-        if attributes.get("rel") == "next" and attributes.get("results") != "false":
-            cursor: str = attributes.get("cursor", "")
-            if not cursor or len(cursor) > CURSOR_CHARACTERS:
-                raise PagingError(f"GET {path}: a next page is announced without a usable cursor.", path=path)
-            return cursor
-    return None
+    attributes = next_page(link)
+    if attributes is None or attributes.get("results", "").lower() == "false":
+        return None
+    cursor = attributes.get("cursor", "")
+    if not cursor or len(cursor) > CURSOR_CHARACTERS:
+        raise PagingError(f"GET {path}: a next page is announced without a usable cursor.", path=path)
+    return cursor
 
 
 def server_date(headers: Mapping[str, str]) -> datetime | None:
@@ -91,32 +108,35 @@ def server_date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def asked_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds the server asks us to wait: Retry-After, else its reset; None when it does not say.
+    """Seconds the server asks us to wait: Retry-After, else its reset; None when it does not say, or names a
+    reset that is further away than any window.
 
     The reset is an absolute time of the server's clock, so it is read against the answer's own Date.
     """
     asked = headers.get("retry-after", "").strip()
     now = server_date(headers) or datetime.now(UTC)
-    if asked.isdigit():
+    if asked.isdecimal():
         return float(asked)
     until = _http_date(asked)
     if until is not None:
         return max(0.0, (until - now).total_seconds())
     reset = headers.get("x-sentry-rate-limit-reset", "").strip()
-    if reset.isdigit():
-        return max(0.0, int(reset) - now.timestamp())
+    if reset.isdecimal():
+        wait = max(0.0, float(reset) - now.timestamp())
+        return wait if wait <= LONGEST_WINDOW else None
     return None
 
 
 def answer_of(received: Received, path: str) -> Answer:
     hits = received.headers.get("x-hits", "")
+    link = received.headers.get("link", "")
     return Answer(
         status=received.status,
         body=received.body,
-        cursor=next_cursor(received.headers.get("link", ""), path),
+        cursor=next_cursor(link, path),
         date=server_date(received.headers) or datetime.now(UTC),
-        hits=int(hits) if hits.isdecimal() else None,
-        linked="link" in received.headers,
+        hits=int(hits) if hits.isdecimal() and len(hits) <= MOST_DIGITS else None,
+        linked=next_page(link) is not None,
         deprecation=deprecation_of(received.headers),
     )
 
@@ -124,9 +144,9 @@ def answer_of(received: Received, path: str) -> Answer:
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 
 def deprecation_of(headers: Mapping[str, str]) -> dict[str, str] | None:

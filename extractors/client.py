@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import re
 import threading
@@ -304,7 +305,7 @@ class Client:
     def _attempt(
         self, course: _Course, base: str, parameters: tuple[tuple[str, str], ...], follow_slug: bool
     ) -> Answer | _Refused:
-        path = self._moved.get(course.path, course.path)
+        path = asked = self._moved.get(course.path, course.path)
         query = urlencode(parameters)
         url = base + path + (f"?{query}" if query else "")
         for _ in range(HOPS + 1):
@@ -321,12 +322,15 @@ class Client:
             if not follow_slug:
                 received = replace(received, trouble=Trouble.MOVED, note=moved or urlsplit(target).path)
                 break
-            if moved is not None:
-                path = self._remember_move(course, path, moved)
-            url = target if urlsplit(target).query or not query else f"{target}?{query}"
+            path = moved or path
+            # the query it names may be less than ours, and would change the answer unseen
+            url = urlsplit(target)._replace(query=query, fragment="").geturl()
         else:
             received = replace(received, trouble=Trouble.CIRCLE)
-        return self._judged(course, origin_of(base), received, reused)
+        outcome = self._judged(course, origin_of(base), received, reused)
+        if path != asked and isinstance(outcome, Answer):
+            self._remember_move(course, path)
+        return outcome
 
     def _exchange(self, course: _Course, url: str, path: str) -> tuple[bool, Received]:
         """Send one request under the governor's permit: was its connection reused, and what came."""
@@ -364,7 +368,7 @@ class Client:
                 status = response.status_code
                 headers = _lowered(response.headers)
                 body, trouble = self._read(response)
-            return Received(status, headers, body, trouble, self._limit_note(trouble))
+            return Received(status, headers, body, trouble, self._note(trouble, headers))
         except Stopped:
             stopped = True
         except Exception as error:  # noqa: BLE001 - whatever a hostile server provokes in the libraries
@@ -402,10 +406,14 @@ class Client:
                 return b"", Trouble.TRUNCATED
             if not plain and wire and not inflate.eof:
                 return b"", Trouble.TRUNCATED
-            return body.whole(), None
+            return body.whole().removeprefix(codecs.BOM_UTF8), None
 
-    def _limit_note(self, trouble: Trouble | None) -> str:
-        return f"more than {self._max_body_bytes >> 20} MB" if trouble is Trouble.TOO_BIG else ""
+    def _note(self, trouble: Trouble | None, headers: Mapping[str, str]) -> str:
+        if trouble is Trouble.TOO_BIG:
+            return f"more than {self._max_body_bytes >> 20} MB"
+        if trouble is Trouble.NOT_JSON:
+            return f"compressed as {headers.get('content-encoding', '')[:40]!r}, which was not asked for"
+        return ""
 
     def _judged(self, course: _Course, origin: str, received: Received, reused: bool) -> Answer | _Refused:
         good = received.trouble is None and 200 <= received.status < 300
@@ -468,7 +476,7 @@ class Client:
         jitter = float(tenacity.wait_random(0, 0.25)(state)) * self._first_wait
         if wait == "asked":
             asked = asked_wait(refused.failure.headers)
-            if asked is not None:
+            if asked:  # at once, again and again, would only use the retries up
                 return min(asked, LONGEST_ASKED_SECONDS) + jitter
         exponential = tenacity.wait_exponential(multiplier=self._first_wait, max=self._longest_wait)
         return float(exponential(state)) + jitter
@@ -500,12 +508,11 @@ class Client:
             with self._lock:
                 self._deprecations[family_of(path)] = safe
 
-    def _remember_move(self, course: _Course, path: str, moved: str) -> str:
+    def _remember_move(self, course: _Course, moved: str) -> None:
         """Later requests go to the new path at once: else every page would cost two."""
         with self._lock:
             self._moved[course.path] = moved
-        log.info("GET %s has moved to %s", path, moved)
-        return moved
+        log.info("GET %s has moved to %s", course.path, moved)
 
     # the connection
 

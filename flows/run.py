@@ -104,7 +104,7 @@ class Progress:
                 self.doubt = "The search gave an empty page after a full one"
             self.full_page = records == page_size
             if self.full_page and not answer.linked:
-                self.doubt = "A full page came without a Link header, which would tell whether more follow"
+                self.doubt = "A full page came without a Link header that tells whether more follow"
 
 
 def _one_thread() -> ThreadPoolExecutor:

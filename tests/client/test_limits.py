@@ -83,6 +83,11 @@ def test_a_429_names_its_own_limit(client_for: Make) -> None:
         ({"x-sentry-rate-limit-reset": "None"}, None),
         ({"x-sentry-rate-limit-reset": str(EPOCH + 3), "retry-after": "1"}, 1.0),
         ({"x-sentry-rate-limit-reset": str(EPOCH - 9)}, 0.0),
+        ({"x-sentry-rate-limit-reset": str(EPOCH * 1000)}, None),
+        ({"x-sentry-rate-limit-reset": "9" * 400}, None),
+        ({"x-sentry-rate-limit-reset": "²", "retry-after": "²"}, None),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200"}, None),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200", "x-sentry-rate-limit-reset": str(EPOCH + 3)}, 3.0),
     ],
 )
 def test_waits_that_servers_ask_for_are_read_against_their_own_clock(
@@ -96,6 +101,32 @@ def test_without_a_date_our_clock_is_taken() -> None:
     asked = asked_wait({"x-sentry-rate-limit-reset": str(int(reset.timestamp()))})
     assert asked is not None
     assert 20 < asked < 31
+
+
+NONSENSE = ("", "None", "-1", "1.5", "²", "9" * 5000, "soon", "Fri, 31 Dec 9999 23:59:59 -1200")
+
+
+@pytest.mark.parametrize("value", NONSENSE, ids=lambda v: v[:12])
+def test_headers_of_nonsense_stop_nobody(client_for: Make, value: str) -> None:
+    limits = ("Limit", "Remaining", "Reset", "ConcurrentLimit", "ConcurrentRemaining")
+    odd = {f"X-Sentry-Rate-Limit-{name}": value for name in limits}
+    odd |= dict.fromkeys(("Date", "X-Hits"), value)
+    with serving([Reply(429, headers=odd), Reply(headers=odd)]) as server:
+        answer = client_for(server.url).get("/organizations/acme/issues/")
+    assert (answer.requests, answer.hits) == (2, None)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "0"}, {"X-Sentry-Rate-Limit-Reset": "1"}], ids=["retry-after", "reset"]
+)
+def test_a_wait_of_nothing_is_a_growing_one(client_for: Make, headers: dict[str, str]) -> None:
+    """Of a clock that differs from Sentry's: ten retries at once would only be ten more 429s."""
+    waits: list[float] = []
+    with serving([*[Reply(429, headers=headers)] * 3, Reply()]) as server:
+        client = client_for(server.url, first_wait=1.0, longest_wait=30.0)
+        client._sleep = waits.append  # type: ignore[method-assign]
+        client.get("/organizations/")
+    assert [int(wait) for wait in waits] == [1, 2, 4]
 
 
 def test_a_server_cannot_make_us_wait_for_hours(client_for: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import socket
 import threading
@@ -152,8 +153,13 @@ def test_large_compressed_answers(client_for: Make) -> None:
 
 def test_encodings_we_did_not_ask_for(client_for: Make) -> None:
     reply = Reply(body=gzip.compress(b"[]"), headers={"Content-Encoding": "gzip, gzip"})
-    with serving(reply) as server, pytest.raises(NotSentry):
+    with serving(reply) as server, pytest.raises(NotSentry, match="compressed as 'gzip, gzip'"):
         client_for(server.url).get(PATH)
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_answer(client_for: Make) -> None:
+    with serving(Reply(body=codecs.BOM_UTF8 + b"[]")) as server:
+        assert client_for(server.url).get(PATH).body == b"[]"
 
 
 def test_a_bomb_of_gzip_costs_no_more_than_the_limit(client_for: Make) -> None:

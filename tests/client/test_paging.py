@@ -116,10 +116,33 @@ def test_pages_without_end(client_for: Make, monkeypatch: pytest.MonkeyPatch) ->
             '<y>; rel="next"; results="true"; cursor="n"',
             "n",
         ),
+        ('<x>; REL="NEXT"; Results="TRUE"; CURSOR="0:1:0"', "0:1:0"),
+        ('<x>; rel="next"; results="FALSE"; cursor="0:1:0"', None),
+        ("<x>;rel=next;results=true;cursor=0:1:0", "0:1:0"),
+        ("<x>; rel='next'; results='true'; cursor='0:1:0'", "0:1:0"),
+        ('<x>; rel = "next" ; results = "true" ; cursor = "0:1:0"', "0:1:0"),
+        ('<x>; rel="next nofollow"; results="true"; cursor="0:1:0"', "0:1:0"),
+        ('<x>; title="a, <b>; rel=prev"; cursor="0:1:0"; results="true"; rel="next"', "0:1:0"),
     ],
 )
 def test_link_headers(link: str, cursor: str | None) -> None:
     assert next_cursor(link) == cursor
+
+
+@pytest.mark.parametrize(
+    ("link", "linked"),
+    [
+        ({}, False),
+        ({"Link": '<x>; rel="previous"; results="false"; cursor="0:0:1"'}, False),
+        ({"Link": '<x>; rel="previous"; results="false"; cursor="0:0:1", <y>; rel="ne'}, False),
+        ({"Link": '<x>; rel="next"; results="false"; cursor="0:1:0"'}, True),
+    ],
+)
+def test_only_an_entry_for_the_next_page_says_that_there_is_none(
+    client_for: Make, link: dict[str, str], linked: bool
+) -> None:
+    with serving(Reply(headers=link)) as server:
+        assert client_for(server.url).get(PATH).linked is linked
 
 
 TOO_LONG = "9" * 5000

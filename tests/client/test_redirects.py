@@ -35,13 +35,22 @@ def test_a_renamed_slug_is_followed_and_remembered(client_for: Make) -> None:
         assert server.paths[-1] == f"/api/0{NEW}"
 
 
-def test_the_query_survives_a_location_without_one(client_for: Make) -> None:
+@pytest.mark.parametrize("end", ["", "#top", "?moved=1", "?query=is%3Aunresolved"])
+def test_the_query_is_ours_whatever_the_location_says(client_for: Make, end: str) -> None:
     def answering(asked: Asked) -> Reply:
-        return Reply(301, headers={"Location": f"/api/0{NEW}"}) if "/old/" in asked.path else Reply()
+        return Reply(301, headers={"Location": f"/api/0{NEW}{end}"}) if "/old/" in asked.path else Reply()
 
     with serving(answering) as server:
         client_for(server.url).get(OLD, [("query", "")])
         assert server.paths[-1] == f"/api/0{NEW}?query="
+
+
+def test_a_move_that_led_nowhere_is_not_remembered(client_for: Make) -> None:
+    """A gateway that sends all requests to a page of its own for a while."""
+    gateway = Reply(302, headers={"Location": "/api/0/maintenance/"})
+    with serving([gateway, Reply(503), Reply(body=b"[1]")]) as server:
+        assert client_for(server.url).get(OLD).body == b"[1]"
+        assert server.paths == [f"/api/0{OLD}", "/api/0/maintenance/", f"/api/0{OLD}"]
 
 
 def test_a_redirect_that_is_not_to_be_followed(client_for: Make) -> None:
