@@ -17,8 +17,8 @@ MOST_DIGITS = 12
 """Of a number in a header: counts and seconds of this millennium; Python refuses thousands of digits."""
 
 LINK_ENTRY = re.compile(r'<[^>]*>((?:"[^"]*"|[^",])*)')
-LINK_ATTRIBUTE = re.compile(r''';\s*([^\s=;,"]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']*))''')
-"""Proxies may write them in another way: RFC 8288 has names in any case, values without quotes, and blanks."""
+LINK_ATTRIBUTE = re.compile(r""";\s*([^\s=;,"]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']*))""")
+"""Proxies may rewrite it: RFC 8288 allows names in any case, values without quotes, and blanks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from flows.findings import Finding, Findings
 from flows.planning import FOUNDATION, chosen_streams, wanted_requests
 from flows.settings import Settings, UsageError, unknown_variables
 from transforms.reader import make_reader
-from transforms.repair import Unreadable, repair
+from transforms.repair import Unreadable, read_json
 
 KINDS = {
     "sntryu_": "a user's token: sees what its owner sees",
@@ -166,8 +166,8 @@ def _tell_rights(organization: Organization, client: Client, found: Findings) ->
     path = f"/organizations/{organization.slug}/"
     try:
         answer = client.get(path, (("detailed", "0"),), region=organization.region or None, retries=2)
-        access = msgspec.json.decode(answer.body, type=_Rights).access
-    except (SentryError, msgspec.DecodeError):
+        access = read_json(msgspec.json.Decoder(_Rights).decode, answer.body).access
+    except (SentryError, Unreadable):
         return  # some tokens may not see the page; an export does not need it
     more = sorted(scope for scope in access if scope.endswith(MORE_THAN_READ))
     if more:
@@ -412,9 +412,9 @@ class _Probe:
             if slice_.window_start and request.window and request.window.first:
                 slice_ = replace(slice_, window_start=slice_.window_end - request.window.first)
             page = ((request.paging, "1"),) if request.paging else ()
-            with suppress(SentryError, Unreadable, msgspec.DecodeError, IndexError):
+            with suppress(SentryError, Unreadable, IndexError):
                 body = self._get(path_of(slice_, request), (*fill(request.parameters, slice_), *page)).body
-                self._items[name] = str(msgspec.json.decode(repair(body), type=list[_Identity])[0].id)
+                self._items[name] = str(read_json(msgspec.json.Decoder(list[_Identity]).decode, body)[0].id)
 
     def _ask_item(self, request: Request) -> bool:
         """Asks for one of the things that are asked one by one; whether there is any."""
@@ -459,9 +459,9 @@ class _Probe:
                 f"/organizations/{self._organization.slug}/events/",
                 [_oldest(self._end, "errors", ""), _oldest(self._end, "discover", "!event.type:transaction")],
             )
-            rows = msgspec.json.decode(answer.body, type=_Rows).data
+            rows = read_json(msgspec.json.Decoder(_Rows).decode, answer.body).data
             oldest = _time(rows[0].timestamp) if rows else None
-        except (SentryError, msgspec.DecodeError, ValueError):
+        except (SentryError, ValueError):  # Unreadable is one
             return
         if oldest is None:
             self._found.good("retention", f"{self._organization.slug} has no error event")

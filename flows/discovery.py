@@ -15,7 +15,7 @@ from extractors.errors import Forbidden, Gone, NotSentry
 from extractors.plan import Organization, Project
 from flows.clients import Clients
 from flows.settings import UsageError
-from transforms.repair import Unreadable, repair
+from transforms.repair import Unreadable, read_json
 from warehouse import state
 from warehouse.store import Store
 
@@ -127,11 +127,8 @@ def _list(client: Client) -> tuple[list[Found], bool]:
 def _read(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw, path: str) -> T:
     """Raises NotSentry for JSON that is not what Sentry sends there."""
     try:
-        try:
-            return decoder.decode(body)
-        except msgspec.DecodeError:
-            return decoder.decode(repair(bytes(body)))  # lone surrogates and their like
-    except (Unreadable, msgspec.DecodeError, UnicodeDecodeError) as error:
+        return read_json(decoder.decode, bytes(body))
+    except Unreadable as error:
         problem = str(error)
     raise NotSentry(
         f"GET {path}: the answer is JSON, but not what Sentry sends ({problem}). Check SENTRY_URL.",

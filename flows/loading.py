@@ -14,6 +14,7 @@ from extractors.stream import DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
 from transforms.records import RecordReader
+from transforms.repair import read_json
 from transforms.shape import Node, build_tree, field_paths
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
@@ -204,8 +205,8 @@ def _apply_marks(store: Store, pages: Sequence[Page]) -> None:
             mark_deleted(store, page.organization_id, page.item, page.loaded_at)
             continue
         try:
-            (found,) = msgspec.json.decode(page.body, type=list[_Identity])
-        except (msgspec.DecodeError, ValueError):
+            (found,) = read_json(_read_identity, page.body)
+        except ValueError:  # Unreadable is one
             continue  # it names no issue, which meta.rejects tells: asked for again by the next run
         if str(found.id) == page.item:
             mark_unlisted(store, page.organization_id, page.item, page.loaded_at)
@@ -215,3 +216,6 @@ def _apply_marks(store: Store, pages: Sequence[Page]) -> None:
 
 class _Identity(msgspec.Struct):
     id: str | int
+
+
+_read_identity = msgspec.json.Decoder(list[_Identity]).decode

@@ -18,7 +18,7 @@ from extractors.errors import BadQuery, SentryError, Stopped, TooLarge, Unauthor
 from extractors.plan import GROUPED_BY, Slice, counted_together, path_of, stamp
 from extractors.stream import Parameters, Request
 from flows.asking import asks_nobody, by_choice, by_projects, is_outside_retention
-from transforms.repair import Unreadable
+from transforms.repair import Unreadable, read_json
 
 if TYPE_CHECKING:
     from flows.run import Progress, Run
@@ -34,6 +34,9 @@ Ask = Callable[[Parameters], list[Answer]]
 class _Table(msgspec.Struct):
     data: list[dict[str, Any]]
     meta: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Table)
 
 
 def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) -> None:
@@ -128,8 +131,8 @@ def _together(run: Run, slice_: Slice, request: Request, parameters: Parameters,
 def _read(answer: Answer) -> list[dict[str, Any]]:
     """The rows of an answer that has them all. Raises Unreadable."""
     try:
-        table = msgspec.json.decode(answer.body, type=_Table)
-    except (msgspec.DecodeError, RecursionError) as error:
+        table = read_json(_decoder.decode, answer.body)
+    except Unreadable as error:
         raise Unreadable(f"no Discover answer: {error}") from None
     if answer.cursor:
         raise Unreadable("It gave a page of an answer to what has but a row.")

@@ -35,8 +35,7 @@ from flows.totals import Totals, ask_series
 from flows.workers import Clock, Observer, Workers
 from transforms.frames import Batch, parse_times
 from transforms.privacy import Privacy
-from transforms.records import Unreadable
-from transforms.repair import repair
+from transforms.repair import MISFIT, Unreadable, read_json
 from warehouse import state
 from warehouse.store import Store
 
@@ -60,6 +59,8 @@ OF_ONE_ORGANIZATION = ("sso", "2fa", "seat", "email")
 FRUITLESS_CUTS = 200
 """Windows of one listing that are cut in a row while no smaller one succeeds. 90 days are then pieces of
 less than a day; a server that calls each second too much would be asked millions of times."""
+
+_read_records = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 
 SAMPLED = "Sentry answered from a part of its data; these figures are extrapolated."
 
@@ -375,9 +376,9 @@ class Run:
         import polars as pl
 
         try:
-            records = msgspec.json.decode(body, type=list[dict[str, msgspec.Raw]])
+            records = read_json(_read_records, body)
             text = msgspec.json.decode(records[-1][request.newest_first], type=str)
-        except (msgspec.DecodeError, KeyError, IndexError):
+        except (Unreadable, *MISFIT, KeyError, IndexError):
             return False
         time = parse_times(pl.Series([text], dtype=pl.String())).to_list()[0]
         return time is not None and time < slice_.window_start
@@ -453,11 +454,8 @@ def count_records(body: bytes, envelope: str) -> int:
         return len(msgspec.json.decode(page, type=list[msgspec.Raw]))
 
     try:
-        try:
-            return count(body)
-        except msgspec.DecodeError:
-            return count(repair(body))  # an odd text in a record is no reason to lose count
-    except (msgspec.DecodeError, RecursionError, Unreadable):
+        return read_json(count, body)  # an odd text in a record is no reason to lose count
+    except Unreadable:
         return -1
 
 

@@ -30,7 +30,7 @@ from flows.asking import EVERY_PROJECT, names_project, refuses_several
 from flows.clients import Clients
 from flows.planning import ITEMS_A_SLICE
 from transforms.reader import make_reader
-from transforms.repair import Unreadable, repair
+from transforms.repair import Unreadable, read_json
 from transforms.series import decode_answer
 from warehouse.learnt import Learnt, Size
 
@@ -433,12 +433,12 @@ class Sizer:
             b"",
         )
         try:
-            item = str(msgspec.json.decode(repair(body), type=list[_Identity])[0].id)
+            item = str(read_json(msgspec.json.Decoder(list[_Identity]).decode, body)[0].id)
             path = request.path.replace("{organization}", self._organization.slug).replace("{item}", item)
             region = self._organization.region or None
             asked = (self._client.get(path, region=region, retries=2) for _ in range(1))
             (answer,) = self._timed(request, asked)
-        except (Unreadable, msgspec.DecodeError, IndexError, Gone, Forbidden, BadQuery, TooLarge):
+        except (Unreadable, IndexError, Gone, Forbidden, BadQuery, TooLarge):
             return 0.0
         return float(len(answer.body))
 

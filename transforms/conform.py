@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from transforms.frames import Batch, Drift, Reject
+from transforms.repair import MISFIT
 from transforms.shape import (
     LEAF_TYPES,
     Below,
@@ -23,9 +24,6 @@ from warehouse.schema import Type
 
 REJECT_VALUE_CHARACTERS = 1000
 """A rejected value is kept up to this length; the archive holds it whole."""
-
-MISFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoders raise when a value is not as declared."""
 
 read_object = msgspec.json.Decoder(dict[str, Raw]).decode
 read_list = msgspec.json.Decoder(list[Raw]).decode

@@ -12,7 +12,7 @@ import msgspec
 
 from transforms.conform import REJECT_VALUE_CHARACTERS
 from transforms.frames import Batch, Drift, Reject, build_frame, build_series
-from transforms.repair import Unreadable, repair
+from transforms.repair import Unreadable, read_json
 from transforms.shape import json_type
 from warehouse.schema import Column, Context, Table, Type
 
@@ -87,14 +87,9 @@ UNINVITED = frozenset({"id", "project.name", "project"})
 
 def _decode(body: bytes) -> Answer:
     try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError as error:
+        return read_json(_decoder.decode, body)
+    except Unreadable as error:
         raise Unreadable(f"no Discover answer: {error}") from None
-    except msgspec.DecodeError:
-        try:
-            return _decoder.decode(repair(body))
-        except msgspec.DecodeError as error:
-            raise Unreadable(f"no Discover answer: {error}") from None
 
 
 def typed_table(table: Table, types: Mapping[str, str], rows: Sequence[dict[str, Any]]) -> Table:

@@ -12,8 +12,9 @@ import polars as pl
 from msgspec import Raw
 from msgspec.structs import astuple
 
-from transforms.conform import MISFIT, REJECT_VALUE_CHARACTERS, Misfits, conform, new_fields
+from transforms.conform import REJECT_VALUE_CHARACTERS, Misfits, conform, new_fields
 from transforms.frames import POLARS, Reject, build_series, nothing
+from transforms.repair import MISFIT
 from transforms.shape import (
     NULL,
     REST,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from msgspec import Raw
 
-from transforms.conform import MISFIT, read_list, read_object, tag_of
+from transforms.conform import read_list, read_object, tag_of
+from transforms.repair import MISFIT
 from transforms.shape import Below, Items, Named, Node, Variants, escape
 
 ELEMENTS = 3

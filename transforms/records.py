@@ -13,7 +13,6 @@ import polars as pl
 from msgspec import Raw
 
 from transforms.conform import (
-    MISFIT,
     REJECT_VALUE_CHARACTERS,
     Misfits,
     conform,
@@ -23,7 +22,7 @@ from transforms.conform import (
 )
 from transforms.frames import Batch, Drift, Reject, build_frame, polars_schema
 from transforms.levels import Level, Levels, Walker, id_series
-from transforms.repair import Unreadable, as_utf8, repair
+from transforms.repair import MISFIT, Unreadable, as_utf8, repair
 from transforms.shape import Node, at_in, build_tree, compile_node, leaf_of, places
 from warehouse.schema import KEY, POSITION, Column, Constant, Context, Each, Parent, Table, Type, Up
 

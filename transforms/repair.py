@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -18,11 +19,30 @@ SURROGATE = re.compile(
 TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]|-?\bInfinity\b|\bNaN\b', re.DOTALL)
 CONTROL = re.compile(rb"[\x00-\x1f]")
 REPLACEMENT = rb"\ufffd"
+MISFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise when a value is not as declared."""
+
 _whole = msgspec.json.Decoder(Raw)
+T = TypeVar("T")
 
 
 class Unreadable(ValueError):
     """A body that is no JSON at all, or not of the shape its endpoint answers with."""
+
+
+def read_json(decode: Callable[[bytes], T], body: bytes) -> T:
+    """What a decoder makes of a body, or of the repaired one where it refuses that.
+
+    Raises Unreadable when it is no JSON, or not of the decoder's shape.
+    """
+    try:
+        try:
+            return decode(body)
+        except MISFIT:
+            return decode(repair(body))
+    except MISFIT as error:
+        problem = str(error)
+    raise Unreadable(problem)
 
 
 def repair(body: bytes) -> bytes:

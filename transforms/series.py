@@ -12,7 +12,7 @@ import polars as pl
 
 from transforms.discover import fit
 from transforms.frames import Batch, Reject, build_frame, parse_times
-from transforms.records import Unreadable, repair
+from transforms.repair import Unreadable, read_json
 from transforms.shape import json_type
 from warehouse.schema import Column, Context, Table
 
@@ -115,14 +115,9 @@ def _field(column: Column, kind: str) -> str:
 def decode_answer(body: bytes) -> Answer:
     """A body as an Answer. Raises Unreadable."""
     try:
-        return _decoder.decode(body)
-    except msgspec.ValidationError as error:
+        return read_json(_decoder.decode, body)
+    except Unreadable as error:
         raise Unreadable(f"no series answer: {error}") from None
-    except msgspec.DecodeError:
-        try:
-            return _decoder.decode(repair(body))
-        except msgspec.DecodeError as error:
-            raise Unreadable(f"no series answer: {error}") from None
 
 
 def fix_group(answer: Answer, item: str) -> None:

@@ -87,7 +87,10 @@ def test_a_429_names_its_own_limit(client_for: Make) -> None:
         ({"x-sentry-rate-limit-reset": "9" * 400}, None),
         ({"x-sentry-rate-limit-reset": "²", "retry-after": "²"}, None),
         ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200"}, None),
-        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200", "x-sentry-rate-limit-reset": str(EPOCH + 3)}, 3.0),
+        (
+            {"retry-after": "Fri, 31 Dec 9999 23:59:59 -1200", "x-sentry-rate-limit-reset": str(EPOCH + 3)},
+            3.0,
+        ),
     ],
 )
 def test_waits_that_servers_ask_for_are_read_against_their_own_clock(

@@ -250,6 +250,26 @@ def _is_answer(answer: Any) -> bool:
     return isinstance(answer.get("data"), list) and all(isinstance(row, dict) for row in answer["data"])
 
 
+STRANGE = {
+    "no text": b'"\xff\xfe"',
+    "half a character": b'"\\ud800"',
+    "no number": b"NaN",
+    "as deep as the client lets through": b"[" * 900 + b"]" * 900,
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE.values(), ids=STRANGE)
+@pytest.mark.parametrize("case", [c for c in CASES if c.request.shape != "records"], ids=lambda c: c.name)
+def test_what_strict_decoders_refuse_costs_no_row_of_figures(case: Case, strange: bytes) -> None:
+    name = b"groups" if case.request.shape == "series" else b"data"
+    body = as_json(json.loads(case.bodies()[0]))
+    odd = re.sub(rb'("%s": ?\[{)' % name, lambda found: found[1] + b'"brandNew":' + strange + b",", body)
+    assert odd != body
+    batch = case.read([odd])
+    check_frames(case, batch)
+    assert batch.records == case.read([body]).records
+
+
 @DISCOVER
 @pytest.mark.parametrize("number", [10**400, -(10**400), 2**70])
 def test_huge_numbers_cost_no_row(case: Case, number: int) -> None:
