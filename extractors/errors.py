@@ -227,7 +227,8 @@ SMALLER = "Ask in smaller windows."
 LATER = "The server is in trouble; what is missing is asked again by the next run."
 NETWORK = "Check SENTRY_URL, the network, and HTTPS_PROXY if a proxy is needed."
 URL = (
-    "Check SENTRY_URL: it must be the address of Sentry itself, as in the browser, without a path behind it."
+    "Check SENTRY_URL: it must be the address of Sentry itself, as in the browser up to its path prefix, if "
+    "it has one."
 )
 NEW_TOKEN = "Make a new token in Sentry and set SENTRY_AUTH_TOKEN."  # noqa: S105 - advice
 

@@ -141,7 +141,10 @@ def open_http(ca_bundle: str | None, timeout: float, user_agent: str, watch: Wat
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
-    except (OSError, ValueError, ImportError) as error:
+    except OSError as error:
+        named = error.filename or ca_bundle
+        problem = f"{named}: {error.strerror or error}" if named else str(error.strerror or error)
+    except (ValueError, ImportError) as error:
         problem = f"{type(error).__name__}: {error}"
     else:
         backend = _Backend(watch)

@@ -55,7 +55,7 @@ def _explain_disk(error: OSError) -> int:
 
 def _known_code(error: Exception) -> int | None:
     from dashboards.catalogue import DashboardError, PackageMissing
-    from extractors.errors import NotSentry, SentryError, Unauthorized
+    from extractors.errors import NotSentry, SentryError, Unauthorized, Unreachable
     from flows.lanes import Interrupted
     from flows.orchestration import PrefectUnreachable
     from transforms.privacy import KeyFileError, PolicyError
@@ -67,8 +67,8 @@ def _known_code(error: Exception) -> int | None:
         error, Unauthorized | WarehouseBusy | HomeUnusable | KeyFileError | PolicyError | PackageMissing
     ):
         return 2
-    if isinstance(error, NotSentry) and not error.path:
-        return 2  # the address itself is none: nothing was asked
+    if isinstance(error, NotSentry | Unreachable) and not error.path:
+        return 2  # the address, the certificates or the proxy are none: nothing was asked
     if isinstance(error, SentryError | WarehouseError | PrefectUnreachable | DashboardError):
         return 1
     return None

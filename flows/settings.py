@@ -282,6 +282,10 @@ def _check_names(queries: Sequence[Query]) -> None:
 
 
 def _checked_url(url: str) -> str:
+    if "@" in url:
+        raise UsageError(
+            "SENTRY_URL holds a user name or a password, which is not sent: write the server's address alone."
+        )
     if not url.startswith(("https://", "http://")):
         raise UsageError(
             f"SENTRY_URL is {url!r}: it must start with https:// (or http:// for a local server)."

@@ -125,6 +125,19 @@ def test_url_of_a_page(run: Run, url: str) -> None:
     run("export", SENTRY_URL=url).says_only(2, " https://sentry.example.org/x, ", "SENTRY_ORG")
 
 
+def test_url_with_a_password(run: Run) -> None:
+    outcome = run("check", SENTRY_URL="https://ana:geheim@sentry.example.org")
+    outcome.says_only(2, "SENTRY_URL holds a user name or a password")
+    assert "geheim" not in outcome.err
+
+
+def test_certificates_that_are_not_there(run: Run) -> None:
+    missing = {"SENTRY_WAREHOUSE_CA_BUNDLE": "/nonexistent.pem"}
+    run("export", SENTRY_URL="https://127.0.0.1:9", **missing).says_only(
+        2, "/nonexistent.pem: No such file or directory", "ca_bundle"
+    )
+
+
 @pytest.mark.slow
 def test_url_that_is_none(run: Run) -> None:
     run("export", SENTRY_URL="https://").says_only(2, "SENTRY_URL", "https://sentry.example.org")
