@@ -258,6 +258,7 @@ def _play(
     if command == "export":  # what a backfill reads may be older than a field
         with run.store.transaction():
             run.fields.conclude(run.store, run.run_id, run.clock.now())
+    state.keep_last_rejects(run.store)
     run.store.checkpoint()  # the checks have the memory that its rows took
     _finish(run, settings, result)
     _keep_archive(run, settings, result)

@@ -154,6 +154,7 @@ def _replay(
                 _reconstruct(store, archive, [str(row["file"]) for row in files])
             elif streams:
                 follow_merges(store)
+            state.keep_last_rejects(store)
             replayed.rows = state.table_rows(store)
             hooks.finish(store, old)
             if not force:

@@ -268,6 +268,18 @@ def recall(store: Reads, name: str) -> Any:
     return json.loads(rows[0][0]) if rows else None
 
 
+def keep_last_rejects(store: Store) -> None:
+    """Of a value that fits nowhere each time it is read, what the last run noted stays: a field of another
+    type in a list that is read every night would else add all its records each time."""
+    same = ("organization_id", "stream", "table_name", "record", "path", "reason", "value")
+    with store.transaction() as connection:
+        connection.execute(
+            "delete from meta.rejects as noted using "
+            f"(select {', '.join(same)}, arg_max(run_id, rejected_at) as run_id from meta.rejects group by all) "
+            f"as last where {' and '.join(f'noted.{n} = last.{n}' for n in same)} and noted.run_id <> last.run_id"
+        )
+
+
 def note_deprecations(
     store: Store, announced: Iterable[tuple[str, Mapping[str, str]]], now: datetime
 ) -> None:

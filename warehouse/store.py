@@ -256,12 +256,14 @@ class Store:
         """Writes bookkeeping rows, in place of those with the same key. Absent columns become null."""
         if not rows:
             return
-        columns, keys = ", ".join(map(quote, table.names)), ", ".join(map(quote, table.key))
+        columns = ", ".join(map(quote, table.names))
+        same = " and ".join(f"stored.{quote(k)} = fresh.{quote(k)}" for k in table.key)
         text = json.dumps([{n: row.get(n) for n in table.names} for row in rows], default=str)
         # one bound text for all rows: so many bound values take five times as long
         source = f"(select unnest(from_json(?, {_shape(table)}), recursive := true))"
+        # column by column: compared as tuples, all rows of years of runs would be read (53 ms in place of 3)
         self.connection.execute(
-            f"delete from {table.full_name} where ({keys}) in (select ({keys}) from {source})", [text]
+            f"delete from {table.full_name} as stored using {source} as fresh where {same}", [text]
         )
         self.connection.execute(
             f"insert into {table.full_name} ({columns}) select {columns} from {source}", [text]

@@ -11,8 +11,8 @@ from meta.rejects
 order by rejected_at desc
 limit 5;
 
--- Since when? Empty where every value fitted.
-select table_name, min(rejected_at) as first_time
+-- When was one met last? Empty where every value fitted.
+select table_name, max(rejected_at) as last_time
 from meta.rejects
 group by all
-order by first_time;
+order by last_time desc;

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 from flows.progress import Progress
+from flows.replay import replay
+from flows.settings import load_settings
 from tests.acceptance.odd import rows, run
 from tests.acceptance.strict import Asked, StrictSentry
 from tests.acceptance.world import API, World
@@ -26,11 +30,16 @@ def test_every_value_that_fits_nowhere_is_told_and_the_rest_is_published(tmp_pat
             (".*/teams/", lambda _: (200, [{"id": None, "slug": "a"}, {"slug": "b"}, {"id": "7"}], {})),
             (".*/acme/events/", halves),
         ]
-        result = run(sentry, tmp_path, "teams", "discover", discover=[query])
+        for _ in range(2):  # once in each run, and told once
+            result = run(sentry, tmp_path, "teams", "discover", discover=[query])
     assert result.exit_code == 0
     assert rows(tmp_path, "select team_id from teams") == [("7",)]
-    told = rows(tmp_path, "select table_name, count(*) from meta.rejects group by all order by all")
-    assert told == [("discover_odd", 10), ("teams", 2)]
+    told = rows(tmp_path, "select table_name, run_id, count(*) from meta.rejects group by all order by all")
+    assert told == [("discover_odd", result.run_id, 10), ("teams", result.run_id, 2)]
+    replay(load_settings(None, {"home": str(tmp_path)}, environment={}))
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+        again = "select table_name, run_id, count(*) from meta.rejects group by all order by all"
+        assert connection.execute(again).fetchall() == told
 
 
 def test_what_could_not_be_loaded_is_not_archived(tmp_path: Path) -> None:

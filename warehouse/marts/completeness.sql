@@ -58,14 +58,62 @@ slices as (
     where reason is distinct from 'outside of what Sentry keeps'
 ),
 
+-- slices of a run that follow each other without a gap, as one
+stretches as (
+    select
+        organization_id, table_name, project_id, is_audit, run_id,
+        min(starts) as starts,
+        max(ends) as ends,
+        min(checked_at) as checked_at
+    from (
+        select
+            *,
+            max(ends) over (
+                partition by organization_id, table_name, project_id, is_audit, run_id
+                order by starts rows between unbounded preceding and 1 preceding
+            ) as ends_before
+        from slices
+    ) as ordered
+    group by all
+    having bool_and(starts <= coalesce(ends_before, starts))
+),
+
+-- each night asks for most days of the night before again: of years of nights, these make the bulk
+asked_again as (
+    select
+        organization_id, table_name, project_id, is_audit, run_id,
+        date_trunc('day', lead(starts) over by_time + interval 1 day - interval 1 microsecond) as again_from,
+        date_trunc('day', lead(ends) over by_time) as again_to,
+        lead(checked_at) over by_time as again_at
+    from stretches
+    window by_time as (partition by organization_id, table_name, project_id, is_audit order by checked_at)
+),
+
+days_of_slices as (
+    select
+        slices.*,
+        date_trunc('day', starts) as first_day,
+        date_trunc('day', ends - interval 1 microsecond) as last_day,
+        coalesce(again_at > checked_at and again_to > again_from, false) as has_later_days,
+        again_from,
+        again_to
+    from slices
+    left join asked_again using (organization_id, table_name, project_id, is_audit, run_id)
+    where starts is not null
+),
+
 touched_days as (
     select
-        *,
-        unnest(generate_series(
-            date_trunc('day', starts), date_trunc('day', ends - interval 1 microsecond), interval 1 day
-        )) as day_start
-    from slices
-    where starts is not null
+        * exclude (first_day, last_day, has_later_days, again_from, again_to),
+        unnest(
+            case
+                when has_later_days then
+                    generate_series(first_day, least(last_day, again_from - interval 1 day), interval 1 day)
+                    || generate_series(greatest(first_day, again_to), last_day, interval 1 day)
+                else generate_series(first_day, last_day, interval 1 day)
+            end
+        ) as day_start
+    from days_of_slices
 ),
 
 parts as (
@@ -162,7 +210,7 @@ loads as (
         organization_id, table_name, project_id, day_start,
         max(badness) as badness,
         arg_max(judged_status, badness) as status,
-        arg_max(judged_reason, badness) as reason,
+        arg_max(judged_reason, (badness, checked_at, run_id, slice_id)) as reason,
         max(checked_at) as checked_at,
         case when bool_and(is_within_day and expected is not null) then sum(expected) end as expected,
         case when bool_and(is_within_day and loaded is not null) then sum(loaded) end as loaded
