@@ -130,8 +130,8 @@ FIELDS = _table(
 
 REJECTS = _table(
     "rejects",
-    "One row per value that fits no column (or record without a key), as the last run that read it noted; the "
-    "archive holds it whole.",
+    "One row per value that fits no column (or record without a key), as the last run that read it noted; "
+    "the archive holds it whole.",
     ("run_id", "slice_id", "number"),
     (
         ("run_id", Type.VARCHAR, "The run."),

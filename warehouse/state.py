@@ -271,12 +271,13 @@ def recall(store: Reads, name: str) -> Any:
 def keep_last_rejects(store: Store) -> None:
     """Of a value that fits nowhere each time it is read, what the last run noted stays: a field of another
     type in a list that is read every night would else add all its records each time."""
-    same = ("organization_id", "stream", "table_name", "record", "path", "reason", "value")
+    names = ("organization_id", "stream", "table_name", "record", "path", "reason", "value")
+    same = " and ".join(f"noted.{name} = last.{name}" for name in names)
     with store.transaction() as connection:
         connection.execute(
-            "delete from meta.rejects as noted using "
-            f"(select {', '.join(same)}, arg_max(run_id, rejected_at) as run_id from meta.rejects group by all) "
-            f"as last where {' and '.join(f'noted.{n} = last.{n}' for n in same)} and noted.run_id <> last.run_id"
+            f"delete from meta.rejects as noted using (select {', '.join(names)}, "
+            "arg_max(run_id, rejected_at) as run_id from meta.rejects group by all) as last "
+            f"where {same} and noted.run_id <> last.run_id"
         )
 
 
