@@ -131,13 +131,6 @@ def test_url_with_a_password(run: Run) -> None:
     assert "geheim" not in outcome.err
 
 
-def test_certificates_that_are_not_there(run: Run) -> None:
-    missing = {"SENTRY_WAREHOUSE_CA_BUNDLE": "/nonexistent.pem"}
-    run("export", SENTRY_URL="https://127.0.0.1:9", **missing).says_only(
-        2, "/nonexistent.pem: No such file or directory", "ca_bundle"
-    )
-
-
 @pytest.mark.slow
 def test_url_that_is_none(run: Run) -> None:
     run("export", SENTRY_URL="https://").says_only(2, "SENTRY_URL", "https://sentry.example.org")

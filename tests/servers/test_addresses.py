@@ -60,7 +60,7 @@ def test_an_authority_of_ones_own_and_a_prefix(
             assert done.code == 0, done
         assert all(path.startswith("/tools/sentry/api/0/") for path in server.paths)
         wrong = {**variables, "SENTRY_WAREHOUSE_CA_BUNDLE": "nowhere.pem"}
-        run_command("export", folder=tmp_path, variables=wrong).says_only(1, "certificates", "ca_bundle")
+        run_command("export", folder=tmp_path, variables=wrong).says_only(2, "nowhere.pem", "ca_bundle")
 
 
 def test_a_forgotten_prefix(acme: Sandbox, certificates: tuple[Path, Path], tmp_path: Path) -> None:
