@@ -15,6 +15,6 @@ order by times desc;
 -- What is the story of the issue with most activity?
 select date_created, activity_type, user_name
 from issue_activity
-where issue_id = (select issue_id from issue_activity group by issue_id order by count(*) desc,
-    issue_id limit 1)
+where (organization_id, issue_id) = (select (organization_id, issue_id) from issue_activity
+    group by organization_id, issue_id order by count(*) desc, issue_id limit 1)
 order by date_created;

@@ -8,7 +8,8 @@ order by projects desc;
 select p.slug, x.environment
 from project_environments as x
 join projects as p using (organization_id, project_id)
-where not exists (from events as e where e.project_id = x.project_id and e.environment = x.environment)
+where not exists (from events as e where e.organization_id = x.organization_id
+    and e.project_id = x.project_id and coalesce(e.environment, '') = x.environment)
 order by all;
 
 -- How many environments has each project?

@@ -1,7 +1,12 @@
 """Marts of events and outcomes: golden rows, computed by hand."""
 # ruff: noqa: E501 (golden rows are tables)
 
+from typing import Any
+
+import duckdb
 from golden import Given, Mart, table
+
+from warehouse.mart_files import create_marts
 
 EVENTS = """
     meta.runs
@@ -150,3 +155,71 @@ def test_a_forecast_from_two_days_does_not_divide_by_seven(given: Given, rows_of
     assert rows_of("quota_forecast", "month_to_date | mean_per_day_7d | days_left | forecast") == table("""
         40 | 20 | 28 | 600
     """)
+
+
+def test_projects_of_the_same_name_in_two_organizations_are_two(given: Given, rows_of: Mart) -> None:
+    """Their ids may be the same as well: servers of one's own number from 1."""
+    given("""
+        meta.runs
+        run_id | as_of
+        r1 | 2026-11-20 12:00
+
+        organizations
+        organization_id | slug
+        1 | acme
+        2 | globex
+
+        projects
+        organization_id | project_id | slug
+        1 | 10 | shop
+        2 | 10 | shop
+        2 | 11 | docs
+        3 | 10 | shop
+
+        events
+        organization_id | event_id | issue_id | project_id | date_created
+        1 | a | 7 | 10 | 2026-11-18 23:59
+        2 | a | 7 | 10 | 2026-11-18 23:59
+        2 | b | 7 | 10 | 2026-11-18 23:59
+    """)
+    assert rows_of("project_names", "organization_id | project_id | project_slug") == table("""
+        1 | 10 | acme/shop
+        2 | 10 | globex/shop
+        2 | 11 | docs
+        3 | 10 | 3/shop
+    """)
+    assert rows_of("error_volume", "project_slug | event_count") == table("""
+        acme/shop | 1
+        globex/shop | 2
+    """)
+
+
+def test_sums_that_no_number_holds_are_null(given: Given, connection: duckdb.DuckDBPyConnection) -> None:
+    """A figure that can not be stops no publishing."""
+    huge = 9_000_000_000_000_000_000
+    given(f"""
+        meta.runs
+        run_id | as_of
+        r1 | 2026-11-20 12:00
+
+        outcomes
+        project_id | category | outcome | reason | interval_start | interval_seconds | quantity | times_seen
+        10 | log_byte | accepted | | 2026-11-18 01:00 | 3600 | {huge} | 1
+        10 | log_byte | accepted | | 2026-11-18 02:00 | 3600 | {huge} | 1
+        10 | error | accepted | | 2026-11-18 02:00 | 3600 | 5 | 1
+
+        sessions
+        project_id | release | environment | session_status | interval_start | session_count
+        10 | 1 | prod | healthy | 2026-11-18 | {huge}
+        10 | 1 | prod | crashed | 2026-11-18 | {huge}
+    """)
+    create_marts(connection)
+
+    def asked(sql: str) -> list[tuple[Any, ...]]:
+        return connection.execute(sql).fetchall()
+
+    assert asked("select category, month_to_date from marts.quota_forecast order by 1") == [
+        ("error", 5),
+        ("log_byte", None),
+    ]
+    assert asked("select session_count, crashed_session_count from marts.release_health") == [(None, huge)]

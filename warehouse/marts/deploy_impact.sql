@@ -45,9 +45,19 @@ release_times as (
     ) = 1
 ),
 
+-- of the hour in which the run's windows end only what lies within them: single events are known beyond
 hours as (
     select organization_id, project_id, hour_start, sum(event_count) as event_count
     from marts.errors_by_hour
+    cross join newest_run
+    where hour_start < date_trunc('hour', newest_run.as_of)
+    group by all
+    union all
+    select organization_id, project_id, date_trunc('hour', newest_run.as_of), count(*)
+    from events
+    cross join newest_run
+    where coalesce(date_created, date_received) >= date_trunc('hour', newest_run.as_of)
+        and coalesce(date_created, date_received) < newest_run.as_of
     group by all
 ),
 

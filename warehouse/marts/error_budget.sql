@@ -40,8 +40,8 @@ active_days as (
         project_slug,
         environment,
         day,
-        sum(session_count)::bigint as session_count,
-        sum(crashed_session_count)::bigint as crashed_session_count
+        try_cast(sum(session_count) as bigint) as session_count,
+        try_cast(sum(crashed_session_count) as bigint) as crashed_session_count
     from marts.release_health
     group by all
 ),
@@ -83,8 +83,8 @@ select
     day,
     session_count,
     crashed_session_count,
-    sessions_28d::bigint as sessions_28d,
-    crashed_sessions_28d::bigint as crashed_sessions_28d,
+    try_cast(sessions_28d as bigint) as sessions_28d,
+    try_cast(crashed_sessions_28d as bigint) as crashed_sessions_28d,
     case when sessions_28d > 0 then 1 - crashed_sessions_28d / sessions_28d end::double
         as crash_free_session_rate_28d,
     objective,

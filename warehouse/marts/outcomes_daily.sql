@@ -24,8 +24,8 @@ days as (
         outcome,
         reason,
         interval_start::date as day,
-        sum(quantity)::bigint as quantity,
-        sum(times_seen)::bigint as times_seen
+        try_cast(sum(quantity) as bigint) as quantity,
+        try_cast(sum(times_seen) as bigint) as times_seen
     from outcomes
     group by all
 )

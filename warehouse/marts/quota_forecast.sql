@@ -44,18 +44,18 @@ sums as (
         outcomes.project_id,
         outcomes.category,
         newest_run.month_start::date as month,
-        coalesce(sum(outcomes.quantity) filter (
+        try_cast(coalesce(sum(outcomes.quantity) filter (
             where outcomes.interval_start >= newest_run.month_start
             and outcomes.interval_start < newest_run.as_of
-        ), 0)::bigint as month_to_date,
+        ), 0) as bigint) as month_to_date,
         coalesce(sum(outcomes.quantity) filter (
             where outcomes.interval_start >= newest_run.today - interval 7 day
             and outcomes.interval_start < newest_run.today
         ), 0)::double as last_7_days,
-        coalesce(sum(outcomes.quantity) filter (
+        try_cast(coalesce(sum(outcomes.quantity) filter (
             where outcomes.interval_start >= newest_run.month_start - interval 1 month
             and outcomes.interval_start < newest_run.month_start
-        ), 0)::bigint as last_month,
+        ), 0) as bigint) as last_month,
         date_diff('second', newest_run.as_of, newest_run.month_end) / 86400.0 as days_left
     from outcomes
     cross join newest_run

@@ -29,10 +29,13 @@ session_counts as (
         release,
         environment,
         interval_start::date as day,
-        sum(session_count)::bigint as session_count,
-        coalesce(sum(session_count) filter (where session_status = 'crashed'), 0)::bigint as crashed_session_count,
-        coalesce(sum(session_count) filter (where session_status = 'errored'), 0)::bigint as errored_session_count,
-        coalesce(sum(session_count) filter (where session_status = 'abnormal'), 0)::bigint as abnormal_session_count
+        try_cast(sum(session_count) as bigint) as session_count,
+        try_cast(coalesce(sum(session_count) filter (where session_status = 'crashed'), 0) as bigint)
+            as crashed_session_count,
+        try_cast(coalesce(sum(session_count) filter (where session_status = 'errored'), 0) as bigint)
+            as errored_session_count,
+        try_cast(coalesce(sum(session_count) filter (where session_status = 'abnormal'), 0) as bigint)
+            as abnormal_session_count
     from sessions
     group by all
 ),
@@ -63,7 +66,8 @@ select
     session_counts.errored_session_count,
     session_counts.abnormal_session_count,
     health.daily_user_count,
-    round(health.daily_user_count * (1 - health.daily_crash_free_user_rate))::bigint as daily_crashed_user_count,
+    try_cast(round(health.daily_user_count * (1 - health.daily_crash_free_user_rate)) as bigint)
+        as daily_crashed_user_count,
     case
         when session_counts.session_count > 0
             then 1 - session_counts.crashed_session_count / session_counts.session_count
