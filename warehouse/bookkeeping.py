@@ -79,7 +79,11 @@ COVERAGE = _table(
         ("rows", Type.BIGINT, "Records in its answers."),
         ("bytes", Type.BIGINT, "Bytes of its answers, decompressed."),
         ("status", Type.VARCHAR, "complete, partial, forbidden, gone, capped, sampled, failed."),
-        ("expected", Type.BIGINT, "What Sentry says there is, where it can be asked."),
+        (
+            "expected",
+            Type.BIGINT,
+            "What there is by Sentry's own figures (events, sessions, quantities, counts), where they tell.",
+        ),
         ("loaded", Type.BIGINT, "What the warehouse holds of that."),
         ("reason", Type.VARCHAR, "Why it is not complete, and what to do."),
         ("started_at", Type.TIMESTAMP, "First request (UTC)."),

@@ -32,7 +32,9 @@ select
     chosen.project_slug as project,
     impact.released_at,
     chosen.sessions,
-    (chosen.sessions / nullif(sum(chosen.sessions) over (partition by chosen.project_id), 0))::double as share,
+    (chosen.sessions / nullif(sum(chosen.sessions) over (
+        partition by chosen.organization_id, chosen.project_id
+    ), 0))::double as share,
     (1 - chosen.crashed / nullif(chosen.sessions, 0))::double as crash_free_sessions,
     (1 - chosen.crashed_user_days / nullif(chosen.user_days, 0))::double as crash_free_users,
     impact.new_issues_72h as new_issues

@@ -10,6 +10,7 @@ with
 known as (
     select
         coalesce(min(day) filter (where table_name = 'events') <= $previous_start, false) as events,
+        coalesce(min(day) filter (where table_name = 'issues') <= $previous_start, false) as issues,
         coalesce(min(day) filter (where table_name = 'sessions') <= $previous_start, false) as sessions,
         coalesce(min(day) filter (where table_name = 'outcomes') <= $previous_start, false) as outcomes
     from marts.completeness
@@ -136,24 +137,27 @@ tiles as (
     select
         2, 'new_issues', 'New issues', 'count', 'down',
         coalesce(sum(opened) filter (where is_now), 0)::double,
-        coalesce(sum(opened) filter (where not is_now), 0)::double,
+        case when any_value(known.issues) then coalesce(sum(opened) filter (where not is_now), 0) end::double,
         list(coalesce(opened, 0)::double order by day) filter (where is_now),
         'project'
     from by_day
+    cross join known
     union all
     select
         3, 'resolved_issues', 'Resolved issues', 'count', 'up',
         coalesce(sum(resolved) filter (where is_now), 0)::double,
-        coalesce(sum(resolved) filter (where not is_now), 0)::double,
+        case when any_value(known.issues) then coalesce(sum(resolved) filter (where not is_now), 0) end::double,
         list(coalesce(resolved, 0)::double order by day) filter (where is_now),
         'project'
     from by_day
+    cross join known
     union all
     select
         4, 'time_to_resolve', 'Median time to resolve', 'hours', 'down',
-        now_hours, previous_hours, resolve_trend.trend, 'project'
+        now_hours, case when known.issues then previous_hours end, resolve_trend.trend, 'project'
     from resolve_times
     cross join resolve_trend
+    cross join known
     union all
     select
         5, 'crash_free_sessions', 'Crash-free sessions', 'percent', 'up',

@@ -12,7 +12,12 @@ EVENT_COUNTS = Table(
     (
         Column("project_id", Type.VARCHAR, "The project.", "project.id"),
         Column("day", Type.TIMESTAMP, "Start of the day (UTC).", "timestamp.to_day"),
-        Column("event_count", Type.BIGINT, "Error events that Sentry counted when asked last.", "count()"),
+        Column(
+            "event_count",
+            Type.BIGINT,
+            "Error events that Sentry counted when it last told of the day.",
+            "count()",
+        ),
     ),
 )
 

@@ -17,8 +17,8 @@ limit 10;
 select key, value, count(*) as events
 from event_tags as t
 join events as e using (organization_id, event_id)
-where (organization_id, e.issue_id) = (select (organization_id, issue_id) from events where issue_id is not null
-    group by organization_id, issue_id order by count(*) desc, issue_id limit 1)
+where (organization_id, e.issue_id) = (select (organization_id, issue_id) from events
+    where issue_id is not null group by organization_id, issue_id order by count(*) desc, issue_id limit 1)
 group by all
 order by events desc
 limit 10;

@@ -19,13 +19,16 @@
 --   issue_details and event_details for what is read besides the lists of issues and events.
 -- project_id: The project; empty for what is asked of a whole organization.
 -- day: The UTC day; for lists that are asked without a window the day of asking.
--- expected: Rows that Sentry says there are; null where it can not be asked, or is told of several days together;
+-- expected: What there is by Sentry's own figures: events, sessions, quantities of outcomes (all categories together),
+--   what a Discover query counts; of issues, projects and event_details what events tell. Null where nothing tells,
+--   or only of several days together; additive within a table.
+-- loaded: What the warehouse holds of that, or the records of a list; null where a slice spans several days;
 --   additive within a table.
--- loaded: Rows of those that the warehouse holds; null where a slice spans several days; additive within a table.
 -- ratio: loaded / expected; 1 where nothing is expected, null where expected is; not additive.
 -- status: complete, sampled, partial, capped, gone, forbidden or failed.
 -- checked_at: When the newest slice or audit of the day was done (UTC).
--- reason: Why it is not complete, or why that is not proven, and what to do; null for days that are proven.
+-- reason: Why it is not complete, or why that is not proven, and what to do; null otherwise. Lists that nothing
+--   counts, such as members, are complete when all their pages came.
 -- project_slug: The project's short name; empty where project_id is.
 with
 slices as (
