@@ -196,9 +196,11 @@ def check_server(store: Store, url: str, found: Sequence[Found]) -> None:
 
 
 def listed_projects(store: Store, run_id: str, organization_id: str, wanted: Sequence[str]) -> list[Project]:
-    """The projects that this run listed, or those of them that are wanted (slugs or ids)."""
+    """The projects that this run listed, or those of them that are wanted (slugs or ids). One whose slug is
+    missing is asked by its id, which newer servers take as well."""
     rows = store.rows(
-        "select project_id, slug from projects where organization_id = ? and _run_id = ? order by slug",
+        "select project_id, coalesce(nullif(slug, ''), project_id) from projects "
+        "where organization_id = ? and _run_id = ? order by slug",
         [organization_id, run_id],
     )
     projects = [Project(project_id=r[0], slug=r[1]) for r in rows]

@@ -143,6 +143,20 @@ def test_attacks_of_every_kind_in_one_run(
     assert TOKEN.encode() not in b"".join(text for _, text in texts_on_disk(tmp_path))
 
 
+@pytest.mark.parametrize("odd", [{"slug": None}, {"slug": ""}, {}], ids=["null", "empty", "missing"])
+def test_a_project_without_a_slug_is_asked_by_its_id(tmp_path: Path, odd: dict[str, Any]) -> None:
+    project = {name: value for name, value in PROJECT.items() if name != "slug"} | odd
+
+    def answering(asked: Asked) -> Reply:
+        path = asked.path.partition("?")[0]
+        answer = [project] if path.endswith("/acme/projects/") else peaceful(path.replace("/7/", "/shop/"))
+        return Reply(body=json.dumps(answer).encode())
+
+    with serving(answering) as server:
+        export(settings_of(server, tmp_path, streams={"only": ["events"]}), Progress())
+    assert query(tmp_path, "select event_id, project_id from events") == [("a" * 32, "7")]
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings, Result]:
     """A home with everything that the names of a hostile organization came to, twice exported."""
