@@ -26,7 +26,7 @@ class Answer:
     """One good answer.
 
     status       200 … 299
-    body         decompressed; JSON, though perhaps with lone surrogates or NaN (transforms.records.repair)
+    body         decompressed; JSON, though perhaps with lone surrogates or NaN (transforms.repair)
     cursor       of the next page; None when the server says there is none
     date         the server's clock, aware, UTC; ours where the server sent none
     hits         X-Hits: an estimate, never a row count (facts §1.1)
@@ -60,7 +60,7 @@ def is_json(body: bytes) -> bool:
     """Whether it is JSON that can be read, lone surrogates, NaN and bytes that are no UTF-8 included.
 
     msgspec only scans (1 GB/s); what it refuses gets a second chance with Python's own, laxer reader, as
-    transforms.records.repair does.
+    transforms.repair does.
     """
     import msgspec
 

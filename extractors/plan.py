@@ -11,9 +11,6 @@ from itertools import pairwise
 from extractors.stream import DiscoverQuery, Parameters, Request, Stream, Window
 
 EPOCH = datetime(1970, 1, 1)
-MAX_INTERVALS = 1000
-"""Sentry answers 400 to a series with more (facts §4.3, §4.4)."""
-
 GROUPED_BY = {timedelta(hours=1): "timestamp.to_hour", timedelta(days=1): "timestamp.to_day"}
 """Length of a window → Discover's field that tells in which of them an event lies."""
 

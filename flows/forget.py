@@ -18,7 +18,7 @@ from flows.policy import policy_of
 from flows.replay import Hooks, registered_files, replay, request_of
 from flows.settings import Settings, UsageError
 from transforms.privacy import KEY_FILE, Forgetting, Person, Privacy, load_key
-from transforms.records import Unreadable
+from transforms.repair import Unreadable
 from warehouse.generations import FOLDER, LINK
 from warehouse.lock import FILE as LOCK_FILE
 from warehouse.lock import hold

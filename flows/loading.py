@@ -77,7 +77,7 @@ class Loader:
         return self._known[stream, name]
 
     def normalise(self, pages: Sequence[Page]) -> Batch:
-        """Pages of one slice as a Batch. Raises transforms.records.Unreadable."""
+        """Pages of one slice as a Batch. Raises transforms.repair.Unreadable."""
         first = pages[0]
         context = {
             "organization_id": first.organization_id,

@@ -245,8 +245,7 @@ def _play(
         }
     if not _main_planned(run):
         slices = plan_run(run, settings, since)
-        with run.store.transaction():
-            state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
+        state.save_plan(run.store, run.run_id, [plan_row(s) for s in slices])
     todo = [Slice(**row) for row in state.open_slices(run.store, run.run_id)]
     run_slices(
         run,
@@ -360,8 +359,7 @@ def early_follow_up(
         return done in request.after and not open_ & set(request.after)
 
     slices = [s for s in open_items(run, settings, is_ready) if (s.stream, s.request) not in begun]
-    with run.store.transaction():
-        state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
+    state.save_plan(run.store, run.run_id, [plan_row(s) for s in slices])
     return slices
 
 
@@ -411,8 +409,7 @@ def open_items(
 
 def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
     """Adds slices to the run's plan and runs them."""
-    with run.store.transaction():
-        state.add_slices(run.store, run.run_id, [plan_row(s) for s in slices])
+    state.save_plan(run.store, run.run_id, [plan_row(s) for s in slices])
     run_slices(run, slices, threads=settings.threads)
 
 

@@ -21,7 +21,7 @@ from flows.retention import BEGINS_AFTER
 from flows.run import FLUSH_BYTES
 from flows.settings import Settings, UsageError
 from transforms.frames import Batch
-from transforms.records import Unreadable
+from transforms.repair import Unreadable
 from warehouse import state
 from warehouse.bookkeeping import ARCHIVE, BOOKKEEPING, DRIFT, REJECTS, RUNS
 from warehouse.checks import CheckFailed, run_checks

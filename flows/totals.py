@@ -153,7 +153,7 @@ def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         at, _, cursor = slice_.page_cursor.partition(" ")
         parameters = [p for p in request.parameters if p != ("groupBy", request.apart)]
         for number, value in enumerate(values):
-            if at in values[number + 1 :]:
+            if slice_.page_cursor and at in values[number + 1 :]:
                 continue
             item = f"{request.apart}:{value}"
             pages = client.pages(

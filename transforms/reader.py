@@ -15,7 +15,7 @@ from warehouse.schema import Table
 class Reader(Protocol):
     """Turns bodies of one request into a Batch; `context` holds what is known of the slice.
 
-    Raises transforms.records.Unreadable for a body of another shape.
+    Raises transforms.repair.Unreadable for a body of another shape.
     """
 
     def read(self, bodies: Iterable[bytes], context: Mapping[str, Any]) -> Batch: ...

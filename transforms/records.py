@@ -13,7 +13,6 @@ import polars as pl
 from msgspec import Raw
 
 from transforms.conform import (
-    REJECT_VALUE_CHARACTERS,
     Misfits,
     conform,
     new_fields,
@@ -25,8 +24,6 @@ from transforms.levels import Level, Levels, Walker, id_series
 from transforms.repair import MISFIT, Unreadable, as_utf8, repair
 from transforms.shape import Node, at_in, build_tree, compile_node, leaf_of, places
 from warehouse.schema import KEY, POSITION, Column, Constant, Context, Each, Parent, Table, Type, Up
-
-__all__ = ["REJECT_VALUE_CHARACTERS", "RecordReader", "Unreadable", "repair"]
 
 MANY = 40
 """So many new fields of one object are names rather than fields: no more of them are told apart."""

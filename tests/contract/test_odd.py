@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contract.cases import CASES, CONTEXT, Case, check_frames, first_at
 from contract.shapes import NASTY, Copy, as_json, broken_pages, make_page, odd_places, shape_of
 from transforms.frames import Batch
-from transforms.records import Unreadable
+from transforms.repair import Unreadable
 from warehouse.schema import Context
 
 RECORDS = pytest.mark.parametrize(

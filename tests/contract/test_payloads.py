@@ -15,7 +15,7 @@ from extractors.stream import all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
 from flows.loading import Loader
 from transforms.frames import polars_schema
-from transforms.records import Unreadable
+from transforms.repair import Unreadable
 from warehouse.load import fit_table
 from warehouse.schema import history_table
 from warehouse.store import Store

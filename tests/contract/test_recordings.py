@@ -12,7 +12,7 @@ from contract.cases import CASES, CONTEXT, Case, check_frames, first_at
 from contract.recordings import VARIABLE, Recording, folder, read_recording, recordings
 from contract.shapes import present_paths, shape_of
 from transforms.frames import Batch
-from transforms.records import Unreadable
+from transforms.repair import Unreadable
 from transforms.shape import places
 from warehouse.schema import Type
 

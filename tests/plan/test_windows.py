@@ -213,3 +213,12 @@ def test_floor_is_a_multiple_of_the_step() -> None:
     assert floor(NOW, DAY) == TODAY
     assert floor(TODAY, DAY) == TODAY
     assert floor(datetime(1969, 12, 31, 23), DAY) == datetime(1969, 12, 31)
+
+
+@pytest.mark.parametrize("stream", ["outcomes", "sessions"])
+def test_no_series_has_more_intervals_than_sentry_answers(stream: str) -> None:
+    """It answers 400 to one of more than 1,000 (facts §4.3, §4.4)."""
+    for request in STREAMS[stream].requests:
+        for since in (NOW - 400 * DAY, NOW - 90 * DAY):
+            slices = plan(STREAMS[stream], request, ACME, None, watermark=None, as_of=NOW, since=since)
+            assert max(map(intervals, slices)) <= 1_000

@@ -20,7 +20,7 @@ from tests.privacy.conftest import KEY, redact
 from tests.privacy.measure import FULL, SUMMARY
 from tests.privacy.pages import page
 from transforms.privacy import KINDS, Policy, PolicyError, Privacy
-from transforms.records import Unreadable
+from transforms.repair import Unreadable
 
 USER = (("user/email", "email"), ("tags", "tags"), ("contexts", "contexts"))
 ODD = [

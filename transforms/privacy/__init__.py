@@ -30,7 +30,7 @@ A tag or field that holds a person under a name of the application's own is name
 
 Everything else comes out byte for byte as it went in, but that objects and lists around personal values are
 written without white space, and of a key that stands twice only the last. Pages that strict
-decoders refuse are repaired first (`transforms.records.repair`). Only `load_key` touches a file.
+decoders refuse are repaired first (`transforms.repair`). Only `load_key` touches a file.
 Sources: facts §4.1, §4.2, §5 and §8 (19).
 """
 

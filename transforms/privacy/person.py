@@ -30,6 +30,7 @@ from transforms.privacy.tree import (
     walk,
     write,
 )
+from transforms.repair import repair
 
 FORGOTTEN = "[forgotten]"
 """Stands where a text mentioned the person."""
@@ -141,7 +142,7 @@ class Forgetting:
         `rows` (the rows of a Discover query at `data`), where users are part of the key, a made-up value
         takes the place of each, so that no two rows become one. `known` as for `Privacy.redact`.
 
-        Raises `transforms.records.Unreadable` for a body that is no JSON.
+        Raises `transforms.repair.Unreadable` for a body that is no JSON.
         """
         if not self.person.may_be_in(body):
             return body, 0
@@ -149,8 +150,6 @@ class Forgetting:
             return self._page(stream, read_raw(body), personal, known, rows=rows)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # left before repairing: the error holds pieces of the page
-        from transforms.records import repair
-
         return self._page(stream, Raw(repair(body)), personal, known, rows=rows)
 
     def _page(
