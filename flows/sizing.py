@@ -248,7 +248,8 @@ class Sizer:
         if request.paging and request.shape != "series":
             return max(1, math.ceil(rows / _page_rows(request, taken, size)))
         if size and size.seconds:
-            return max(1, round(size.requests / size.seconds * _seconds(slice_)))
+            share = _seconds(slice_) / size.seconds if size.was_cut else 1 / size.slices
+            return max(1, round(size.requests * share))
         if taken.full_pages:  # pages of groups, which have as many rows as they have intervals with anything
             return max(1, math.ceil(rows * len(taken.full_pages) / max(1, sum(taken.full_pages))))
         more = VALUES_APART if request.apart else HALVES

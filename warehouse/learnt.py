@@ -23,13 +23,14 @@ Scope = tuple[str, str, str, str, int]
 @dataclass(frozen=True, slots=True)
 class Size:
     """What the slices of a scope came to when they were last asked; `seconds` is the length of their windows
-    together, 0 where they had none."""
+    together, 0 where they had none. `was_cut` when one was too much for a single window."""
 
     slices: int
     requests: int
     rows: int
     bytes: int
     seconds: float
+    was_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ with asked as (
         c.requests,
         c.rows,
         c.bytes,
-        coalesce(epoch(c.window_end - c.window_start), 0) as seconds
+        coalesce(epoch(c.window_end - c.window_start), 0) as seconds,
+        s.state = 'split' as was_cut
     from meta.coverage as c
     inner join meta.slices as s using (run_id, slice_id)
     inner join meta.runs as r using (run_id)
@@ -142,7 +144,8 @@ select
     sum(requests)::bigint,
     sum(rows)::bigint,
     sum(bytes)::bigint,
-    sum(seconds)
+    sum(seconds),
+    bool_or(was_cut)
 from asked
 group by all
 """

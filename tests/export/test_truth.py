@@ -53,6 +53,14 @@ def test_only_the_refused_project_is_not_complete(start: Start, tmp_path: Path) 
     found = status(tmp_path, result.as_of)
     assert not found["is_proven"]
     assert {(row["project_id"], row["status"]) for row in found["incomplete"]} == {(refused, "forbidden")}
+    # of sessions and outcomes, Sentry counts many days together
+    whole = {"outcomes": "sum(quantity)", "sessions": "sum(session_count)", "events": "count(*)"}
+    for table, total in whole.items():
+        (row,) = [row for row in found["tables"] if row["table"] == table]
+        assert (row["expected"], row["loaded"]) in (
+            (None, None),
+            2 * query(tmp_path, f"select {total}::bigint from {table}")[0],
+        ), table
     assert query(
         tmp_path, "select distinct expected, ratio from marts.completeness where status = 'forbidden'"
     ) == [(None, None)]

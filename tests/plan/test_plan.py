@@ -14,7 +14,8 @@ import pytest
 from extractors.sandbox import Sandbox, SandboxOptions
 from flows.forecast import Forecast, forecast
 from flows.forecast_report import forecast_as_json
-from flows.pipeline import Result
+from flows.pipeline import Result, export
+from flows.progress import Progress
 from tests.cli.command import Outcome, run_command
 from tests.cli.proxy import Answered, proxy
 from tests.export.conftest import query, run_export, settings_for
@@ -44,7 +45,26 @@ class Nights:
     home: Path
     first: Night
     second: Night
+    backfill: dict[str, tuple[int, int]]
     asked: list[str]
+
+
+def one_backfill(sandbox: Sandbox, home: Path, today: datetime) -> dict[str, tuple[int, int]]:
+    """Requests of each listing of a past time, as planned and as they came."""
+    until = today.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=20)
+    since = until - timedelta(days=19)
+    settings = settings_for(sandbox, home, **SMALL)
+    plan = forecast(settings, since=since, until=until)
+    before = len(sandbox.requests())
+    export(settings, Progress(), command="backfill", since=since, until=until)
+    paths = {"outcomes": "stats_v2/", "sessions": "sessions/"}
+    return {
+        stream: (
+            sum(p.requests for p in plan.parts if p.stream == stream),
+            sum(r["path"].endswith(path) for r in sandbox.requests()[before:]),
+        )
+        for stream, path in paths.items()
+    }
 
 
 def one_night(sandbox: Sandbox, home: Path) -> Night:
@@ -82,7 +102,8 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         assert {r["method"] for r in sandbox.requests()} == {"GET"}
         first = one_night(sandbox, home)
         sandbox.pass_night()
-        yield Nights(home, first, one_night(sandbox, home), asked)
+        second = one_night(sandbox, home)
+        yield Nights(home, first, second, one_backfill(sandbox, home, second.result.as_of), asked)
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
@@ -102,6 +123,12 @@ def test_what_sentry_counts_is_foretold_closely(nights: Nights, which: str) -> N
         (part,) = [p for p in night.plan.parts if (p.stream, p.request) == key]
         assert part.rows == pytest.approx(night.coverage[key][1], rel=0.1, abs=3), key
         assert part.requests == pytest.approx(night.coverage[key][0], rel=0.2, abs=3), key
+
+
+def test_a_backfill_after_short_windows_is_foretold_closely(nights: Nights) -> None:
+    """One request for a window is one for a longer window, too."""
+    for stream, (planned, asked) in nights.backfill.items():
+        assert planned == pytest.approx(asked, abs=1), stream
 
 
 def test_plan_and_export_cut_the_same_slices(nights: Nights) -> None:

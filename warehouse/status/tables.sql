@@ -1,6 +1,18 @@
 -- One row per table: how many of its days (times projects) are whole, of how many that is not proven, and up to
--- when it is fresh. It is fresh when no project lags and what is newest is at most 36 hours old by the clock.
-with days as (
+-- when it is fresh. It is fresh when no project lags and what is newest is at most 36 hours old by the clock. What
+-- Sentry counts is null where it counted several days together: their sum would be that of the other days alone.
+with several_days as (
+    select distinct
+        case
+            when stream = 'discover' then 'discover_' || request
+            when stream = 'sessions' and request = 'health' then 'session_health'
+            else stream
+        end as table_name
+    from meta.coverage
+    where request is distinct from 'audit' and expected is not null and window_end > window_start + interval 1 day
+),
+
+days as (
     select
         organization_id,
         table_name,
@@ -8,8 +20,8 @@ with days as (
         count(*) filter (status in ('complete', 'sampled')) as whole_days,
         count(*) filter (status in ('complete', 'sampled') and reason is not null) as unproven_days,
         arg_max(reason, checked_at) filter (status in ('complete', 'sampled')) as unproven_reason,
-        sum(expected)::bigint as expected,
-        sum(loaded) filter (expected is not null)::bigint as loaded,
+        sum(expected) filter (table_name not in (from several_days))::bigint as expected,
+        sum(loaded) filter (expected is not null and table_name not in (from several_days))::bigint as loaded,
         max(checked_at) as checked_at
     from {standing}
     group by all
