@@ -20,7 +20,7 @@ from extractors.errors import SentryError
 from extractors.stream import all_streams
 from flows.answers import counted
 from flows.artifacts import Artifacts, FileProgress, show_replay, show_report
-from flows.orchestration import PrefectUnreachable
+from flows.orchestration import PrefectUnreachable, explain_refusal
 from flows.pipeline import Result
 from flows.pipeline import export as export_plain
 from flows.publishing import publish_home
@@ -241,7 +241,7 @@ def _start(given: _Given, run: Callable[[], State[Any]]) -> Any:
     try:
         problem = run().message
     except Exception as error:  # noqa: BLE001  # whatever Prefect's client raises, the data matters more
-        problem = str(error)
+        problem = explain_refusal(error)
         if given.result is not None:
             click.echo(f"Prefect was not told how the run ended: {problem}", err=True)
     finally:

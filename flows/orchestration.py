@@ -6,6 +6,8 @@ Prefect is not imported before it is needed: that alone takes seconds.
 from __future__ import annotations
 
 import os
+import re
+import ssl
 import tomllib
 import urllib.error
 import urllib.request
@@ -35,6 +37,8 @@ ENVIRONMENT = {
 a sign of life often enough for the automation that notices killed runs, our own log lines in the UI."""
 
 ANSWER_SECONDS = 5.0
+
+NOT_THE_API = "name its API, whose address ends in /api on a server of your own"
 
 LOCAL_API = "http://127.0.0.1:4200/api"
 """What Prefect's preset profile `local` says; it stands in no file of the user's."""
@@ -104,20 +108,39 @@ def _at(values: Any, *keys: str) -> str:
 
 
 def check_api(url: str, *, otherwise: str = "or run without it: --no-prefect") -> None:
-    """Raises PrefectUnreachable, in one sentence that ends in `otherwise`, when nothing answers there."""
+    """Raises PrefectUnreachable, in one sentence that ends in `otherwise`, when no Prefect answers there."""
+    remedy = "start it"
     try:
         request = urllib.request.Request(f"{url.rstrip('/')}/health")  # noqa: S310  # the user's own address
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310
-            return
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310
+            if answer.headers.get_content_type() != "text/html":
+                return
+        problem, remedy = "answers with a web page", NOT_THE_API
     except urllib.error.HTTPError as error:
-        if error.code < 500:  # it answers, and Prefect's client knows how to log in
+        if error.code in (401, 403):  # it answers, and Prefect's client knows how to log in
             return
         problem = f"answers {error.code}"
+        if error.code < 500:
+            remedy = NOT_THE_API
     except (OSError, ValueError) as error:
-        problem = f"does not answer ({getattr(error, 'reason', error)})"
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLError):  # Prefect's client may know its certificate
+            return
+        problem = f"does not answer ({reason})"
     raise PrefectUnreachable(
-        f"The Prefect server at {url} {problem}: start it, unset {API_URL} (or the profile), {otherwise}."
+        f"The Prefect server at {url} {problem}: {remedy}, unset {API_URL} (or the profile), {otherwise}."
     )
+
+
+def explain_refusal(error: Exception) -> str:
+    """What Prefect's client says, in a sentence; of a login that it lacks, what to set."""
+    text = str(error)
+    if re.search(r"\b40[13] (Unauthorized|Forbidden)", text):
+        return (
+            "its server wants to know who asks. Set PREFECT_API_AUTH_STRING (user:password) for a server with "
+            "a password, PREFECT_API_KEY for Prefect Cloud."
+        )
+    return text.partition("\n")[0].partition(" - For more information")[0] or type(error).__name__
 
 
 def export(

@@ -12,7 +12,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from flows.orchestration import API_URL, check_api, configured_api, prepare_environment, use_api
+from flows.orchestration import (
+    API_URL,
+    PrefectUnreachable,
+    check_api,
+    configured_api,
+    explain_refusal,
+    prepare_environment,
+    use_api,
+)
 from flows.settings import CONFIG_FILE, UsageError
 from flows.stopping import SIGNALS
 
@@ -49,7 +57,7 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     `token_block` names a Prefect block of type Secret to use in place of SENTRY_AUTH_TOKEN.
 
     Raises UsageError for a wrong schedule or when no Prefect server is configured, PrefectUnreachable when
-    it does not answer.
+    it does not answer or refuses.
     """
     if not _is_zone(timezone):
         raise UsageError(f"{timezone!r} is no time zone: write one like Europe/Vienna or UTC.")
@@ -63,7 +71,9 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     check_api(api, otherwise=otherwise)
     prepare_environment()
     use_api(api)
+    import httpx
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.deployments.runner import DeploymentApplyError
     from prefect.runner import Runner
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
@@ -88,11 +98,16 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
         backfill.to_deployment("by-hand", parameters=asking, **shared),
         *(flow.to_deployment("by-hand", parameters=target, **shared) for flow in (replay, publish)),
     ]
-    _refuse_pooled(f"{nightly_export.name}/nightly")
     # not paused when it ends: a night that falls into a restart is made up for
     runner = Runner(pause_on_shutdown=False, limit=1)
-    for deployment in deployments:
-        runner.add_deployment(cast("RunnerDeployment", deployment))
+    try:
+        _refuse_pooled(f"{nightly_export.name}/nightly")
+        for deployment in deployments:
+            runner.add_deployment(cast("RunnerDeployment", deployment))
+    except (httpx.HTTPError, DeploymentApplyError) as error:
+        raise PrefectUnreachable(
+            f"The Prefect server at {api} did not take the deployments: {explain_refusal(error)}"
+        ) from None
     click.echo(f"Serving nightly_export/nightly ({cron}, {timezone}); backfill, replay and publish by hand.")
     asyncio.run(_serve(runner))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from extractors.sandbox import Sandbox
+from tests.cli.proxy import Answered, proxy
 from tests.prefect.contents import expected_rows, rows, runs, slices
 from tests.prefect.servers import PrefectServer, call, make_secret, process, sentry, slowly, wait_for
 
@@ -107,3 +108,15 @@ def test_deployments_of_workers_are_not_taken_over(deployed: PrefectServer, tmp_
     refused = call(["sentry-warehouse", "schedule"], deployed.environment(), tmp_path)
     assert refused.returncode == 2
     assert "prefect deployment delete nightly_export/nightly" in refused.stderr
+
+
+def test_a_server_with_a_password_is_one_sentence(tmp_path: Path, server: PrefectServer) -> None:
+    """As one that knows no deployment of ours, and refuses to say so."""
+    health = Answered(200, b"true", {"Content-Type": "application/json"})
+    with proxy("", answers=lambda path: health if path == "/health" else Answered(401)) as url:
+        environment = server.environment(PREFECT_API_URL=url)
+        refused = call(["sentry-warehouse", "schedule"], environment, tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith(f"The Prefect server at {url} did not take")
+    assert "PREFECT_API_AUTH_STRING" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -40,7 +40,9 @@ def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
     deployed: PrefectServer, sandbox: Sandbox, home: Path, tmp_path: Path
 ) -> None:
     make_secret(deployed, "sentry-token", sandbox.token)
-    environment = deployed.environment(**sentry(sandbox, home, SENTRY_AUTH_TOKEN=""))
+    # the folder of the worker is that of its runs: Prefect would make one for each, and delete it
+    nearby = home.relative_to(tmp_path)
+    environment = deployed.environment(**sentry(sandbox, nearby, SENTRY_AUTH_TOKEN=""))
     with process(WORKER, environment, tmp_path):
         run = deployed.start_deployment(NIGHTLY, token_block="sentry-token", streams=["issues", "teams"])
         state = deployed.wait_until_ended(run)
