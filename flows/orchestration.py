@@ -137,8 +137,8 @@ def explain_refusal(error: Exception) -> str:
     text = str(error)
     if re.search(r"\b40[13] (Unauthorized|Forbidden)", text):
         return (
-            "its server wants to know who asks. Set PREFECT_API_AUTH_STRING (user:password) for a server with "
-            "a password, PREFECT_API_KEY for Prefect Cloud."
+            "its server wants to know who asks. Set PREFECT_API_AUTH_STRING (user:password) for a server "
+            "with a password, PREFECT_API_KEY for Prefect Cloud."
         )
     return text.partition("\n")[0].partition(" - For more information")[0] or type(error).__name__
 

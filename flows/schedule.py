@@ -6,6 +6,8 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from prefect.runner import Runner
 
 NIGHTLY = "30 2 * * *"
+PAUSE_SECONDS = 15.0
+"""How often a server that is away is asked whether it is back."""
 LOCALTIME = Path("/etc/localtime")
 
 
@@ -71,10 +75,6 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     check_api(api, otherwise=otherwise)
     prepare_environment()
     use_api(api)
-    import httpx
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-    from prefect.deployments.runner import DeploymentApplyError
-    from prefect.runner import Runner
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
@@ -84,13 +84,10 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
         schedule = Cron(cron, timezone=timezone)
     except ValueError:
         raise UsageError(f"{cron!r} is no cron schedule: write five fields, as in {NIGHTLY!r}.") from None
-    # a second run waits for the first: two writers can not have the file open
-    alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
     target = {"home": home, "config": config or ""}
     asking = {**target, "token_block": token_block}
     shared: dict[str, Any] = {
         "tags": ["sentry-warehouse"],
-        "concurrency_limit": alone,
         "entrypoint_type": EntrypointType.MODULE_PATH,
     }
     deployments = [
@@ -98,18 +95,7 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
         backfill.to_deployment("by-hand", parameters=asking, **shared),
         *(flow.to_deployment("by-hand", parameters=target, **shared) for flow in (replay, publish)),
     ]
-    # not paused when it ends: a night that falls into a restart is made up for
-    runner = Runner(pause_on_shutdown=False, limit=1)
-    try:
-        _refuse_pooled(f"{nightly_export.name}/nightly")
-        for deployment in deployments:
-            runner.add_deployment(cast("RunnerDeployment", deployment))
-    except (httpx.HTTPError, DeploymentApplyError) as error:
-        raise PrefectUnreachable(
-            f"The Prefect server at {api} did not take the deployments: {explain_refusal(error)}"
-        ) from None
-    click.echo(f"Serving nightly_export/nightly ({cron}, {timezone}); backfill, replay and publish by hand.")
-    asyncio.run(_serve(runner))
+    asyncio.run(_serve(api, cast("list[RunnerDeployment]", deployments), f"({cron}, {timezone})"))
 
 
 def cron_line(cron: str, home: str, config: str | None) -> str:
@@ -125,11 +111,50 @@ def cron_line(cron: str, home: str, config: str | None) -> str:
     )
 
 
-async def _serve(runner: Runner) -> None:
-    """Runs until a signal comes. Prefect's own end by SIGTERM shows a traceback and cancels no run."""
+async def _serve(api: str, deployments: list[RunnerDeployment], when: str) -> None:
+    """Serves until a signal comes, again after each time that Prefect's server was away."""
+    asked = asyncio.Event()
+    while not asked.is_set():
+        runner = await _register(api, deployments)
+        click.echo(f"Serving {deployments[0].full_name} {when}; backfill, replay and publish by hand.")
+        if await _run(runner, asked):
+            return
+        click.echo(
+            f"Prefect's runner gave up: is the server at {api} away? Waiting for it; a run that was at work "
+            "is taken up by the next one.",
+            err=True,
+        )
+        while not await _is_back(api, asked):
+            pass
+
+
+async def _register(api: str, deployments: Sequence[RunnerDeployment]) -> Runner:
+    """A runner of the deployments, which the server knows then. Raises PrefectUnreachable, and UsageError
+    when workers run them."""
+    import httpx
+    from prefect.deployments.runner import DeploymentApplyError
+    from prefect.runner import Runner
+
+    # One run at a time: two writers can not have the file open. The deployments have no limit of their own:
+    # a run that dies together with the server would hold its place there for ever.
+    # Not paused when it ends: a night that falls into a restart is made up for.
+    runner = Runner(pause_on_shutdown=False, limit=1)
+    try:
+        await _refuse_pooled(deployments[0].full_name)
+        for deployment in deployments:
+            await runner.aadd_deployment(deployment)
+    except (httpx.HTTPError, DeploymentApplyError) as error:
+        raise PrefectUnreachable(
+            f"The Prefect server at {api} did not take the deployments: {explain_refusal(error)}"
+        ) from None
+    return runner
+
+
+async def _run(runner: Runner, asked: asyncio.Event) -> bool:
+    """Runs what is due until a signal asks to stop: True. False when the runner gave up, as it does after
+    some minutes without its server. Prefect's own end by SIGTERM shows a traceback and cancels no run."""
     serving = asyncio.ensure_future(runner.start())
     await asyncio.sleep(0)  # it has set its handler of SIGTERM now
-    asked = asyncio.Event()
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     asking = asyncio.ensure_future(asked.wait())
@@ -137,18 +162,35 @@ async def _serve(runner: Runner) -> None:
     asking.cancel()
     if asked.is_set():
         click.echo("Stopping; a run that is at work is cancelled, the next one takes it up.", err=True)
-        await runner.astop()
-    await serving
+        if not serving.done():
+            await runner.astop()
+    try:
+        await serving
+    except (ExceptionGroup, RuntimeError):
+        return asked.is_set()
+    return True
 
 
-def _refuse_pooled(name: str) -> None:
+async def _is_back(api: str, asked: asyncio.Event) -> bool:
+    """Whether the server answers after a while, or nobody waits for it any more."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asked.wait(), PAUSE_SECONDS)
+        return True
+    try:
+        await asyncio.to_thread(check_api, api)
+    except PrefectUnreachable:
+        return False
+    return True
+
+
+async def _refuse_pooled(name: str) -> None:
     """Raises UsageError when workers run this deployment: then nothing would ever come here."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
-    with get_client(sync_client=True) as client:
+    async with get_client() as client:
         try:
-            pool = client.read_deployment_by_name(name).work_pool_name
+            pool = (await client.read_deployment_by_name(name)).work_pool_name
         except ObjectNotFound:
             return
     if pool:

@@ -45,8 +45,8 @@ def test_the_clock_starts_runs_and_the_server_may_restart_meanwhile(
 
         deployment = empty_server.get(NIGHTLY)
         assert deployment["schedules"][0]["schedule"]["timezone"] == "Europe/Vienna"
-        assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
-        assert deployment["global_concurrency_limit"]["limit"] == 1
+        # a run that dies together with the server would hold its place for ever
+        assert deployment["global_concurrency_limit"] is None
         assert deployment["parameters"]["home"] == str(home)
         assert sandbox.token not in str(deployment)
 
@@ -87,6 +87,23 @@ def test_a_service_that_is_stopped_goes_on_where_it_was(
     assert set(slices(home)) == {"done"}
     assert runs(home) == ["incomplete"]
     assert rows(home) == expected_rows(empty_server, slow_sandbox, tmp_path)
+
+
+def test_a_service_outlives_its_server(empty_server: PrefectServer, tmp_path: Path) -> None:
+    """Prefect's runner gives up when its server is away for long: with one retry, after a minute."""
+    environment = empty_server.environment(PREFECT_CLIENT_MAX_RETRIES="1")
+    log = tmp_path / "sentry-warehouse.log"
+    with process(["sentry-warehouse", "schedule", "--cron", "0 0 1 1 *"], environment, tmp_path) as served:
+        wait_for(lambda: "Serving" in log.read_text())
+        empty_server.stop()
+        try:
+            wait_for(lambda: "gave up" in log.read_text())
+        finally:
+            empty_server.start()
+        wait_for(lambda: log.read_text().count("Serving") == 2)
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(60) == 0
+    assert "mistake in sentry-warehouse" not in log.read_text()
 
 
 def is_served(server: PrefectServer, home: Path) -> bool:
