@@ -113,6 +113,28 @@ def test_a_lost_event_can_not_hide_behind_one_that_sentry_forgot(sandbox: Sandbo
         sandbox.app.world.settle()
 
 
+def test_a_short_day_is_not_healed_by_what_sentry_forgets(start: Start, tmp_path: Path) -> None:
+    """One event was never listed. When another one goes, Sentry counts as many as are stored, and one is
+    lacking still."""
+    sandbox = start(
+        projects=1, issues=12, events=200, days=20, rate_limit=0, refused_projects=0, short_pages=False
+    )
+    world = sandbox.app.world
+    errors = world.projects[0].errors
+    newest = errors[-1].ts_ms // DAY_MS
+    days = {n: [e for e in errors if e.ts_ms // DAY_MS == newest - n] for n in range(5, 15)}
+    lost, forgotten = next(events[:2] for events in days.values() if len(events) > 2)
+    day = datetime(1970, 1, 1) + timedelta(days=lost.ts_ms // DAY_MS)
+    sandbox.lose("event", event_id=lost.event_id)
+    run_export(sandbox, tmp_path, **ONLY)
+    expected, loaded, status = status_of(tmp_path, day)
+    assert (expected - loaded, status) == (1, "partial")
+    world.remove_events(SimpleNamespace(events=[forgotten], project=world.projects[0]))  # type: ignore[arg-type]
+    world.version += 1
+    run_export(sandbox, tmp_path, **ONLY)
+    assert status_of(tmp_path, day) == (expected - 1, expected - 2, "partial")
+
+
 def test_a_day_that_lost_events_is_read_again(sandbox: Sandbox, home: Path) -> None:
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         old = "date_created < (select min(date_created) + interval 9 day from events)"
