@@ -259,6 +259,8 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
             "select 1 from information_schema.tables where table_catalog = current_database() "
             "and table_schema = 'main' and table_name = 'projects'"
         )
+        if made:  # after years of nights it takes a while: both questions read it
+            connection.execute(f"create temp table standing as {_sql('standing')}")
         tables = ask(_sql("tables"), {"now": now}) if made else []
         ended = [run for run in runs if run["status"] != "running"]
         if not busy:

@@ -13,7 +13,7 @@ select
     sum(expected)::bigint as expected,
     sum(loaded)::bigint as loaded,
     reason
-from {standing} as standing
+from standing
 left join {slugs} as slugs using (organization_id, project_id)
 where status not in ('complete', 'sampled')
 group by all

@@ -23,7 +23,7 @@ days as (
         sum(expected) filter (table_name not in (from several_days))::bigint as expected,
         sum(loaded) filter (expected is not null and table_name not in (from several_days))::bigint as loaded,
         max(checked_at) as checked_at
-    from {standing}
+    from standing
     group by all
 ),
 
