@@ -181,3 +181,13 @@ def test_damaged_pages_are_repaired_first() -> None:
     made, count = Forgetting(Person(ANA, Privacy(Policy(), KEY).hash), KEY).page("events", body, EVENTS)
     assert count == 1
     assert ANA.encode() not in made
+
+
+def test_a_discover_page_that_only_looks_like_it_stays_as_it_is() -> None:
+    """The value stands in the page by chance: as a part of other texts."""
+    personal = STREAMS["discover"].personal
+    body = b'{"data":[{"project.id":47110,"release":"x@1","count()":3}],"meta":{"fields":{"release":"string"}}}'
+    privacy = Privacy(Policy(), KEY)
+    for value in ("4711", "x"):
+        made = Forgetting(Person(value, privacy.hash), KEY).page("discover", body, personal, rows=True)
+        assert made == (body, 0)

@@ -165,8 +165,9 @@ class Forgetting:
         fields = read_object(page) if rows and kind == BRACE else {}
         if first_byte(fields.get("data", NULL)) == BRACKET:
             made, count = self._records(stream, read_list(fields["data"]), personal, known, rows=True)
-            others = {key: self._blank(value, key) for key, value in fields.items() if key != "data"}
-            return bytes(write({**others, "data": made})), count
+            # in their order: a page that does not hold the person is the same afterwards, byte for byte
+            treated = {k: made if k == "data" else self._blank(v, k) for k, v in fields.items()}
+            return bytes(write(treated)), count
         records = read_list(page) if kind == BRACKET else [page]
         made, count = self._records(stream, records, personal, known, rows=False)
         return bytes(write(made) if kind == BRACKET else made[0]), count
