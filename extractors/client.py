@@ -560,8 +560,10 @@ def _checked(token: str) -> str:
     token = token.strip()
     if not token:
         raise Unauthorized("No token. Set SENTRY_AUTH_TOKEN.", reason="no token")
-    if not re.fullmatch(r"[!-~]+", token):
+    if not re.fullmatch(r"[!#-&(-~]+", token):
         raise Unauthorized(
-            "The token holds characters that no token has. Check SENTRY_AUTH_TOKEN.", reason="bad token"
+            "The token holds characters that no token has, such as blanks or quotation marks. "
+            "Check SENTRY_AUTH_TOKEN.",
+            reason="bad token",
         )
     return token

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from flows import stopping
-from flows.mistakes import explain, say
+from flows.mistakes import answer, explain, fail, say
 
 HOME = click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-data).")
 CONFIG = click.option("--config", metavar="FILE", help="Configuration file (default sentry-warehouse.toml).")
@@ -309,12 +309,15 @@ def query_command(
         raise click.UsageError("--format parquet needs --output FILE.")
     on_terminal = sys.stdout.isatty() and not output
     if format_ in ("csv", "json", "parquet") and output:
-        write_query(where, sql, Path(output), format_)
+        with stopping.ending_soon():
+            write_query(where, sql, Path(output), format_)
     elif format_ in ("csv", "json"):
-        text = query_as_text(where, sql, format_)
+        with stopping.ending_soon():
+            text = query_as_text(where, sql, format_)
         click.echo(safe_text(text) if on_terminal else text, nl=False)
     else:
-        answer = run_query(where, sql)
+        with stopping.ending_soon():
+            answer = run_query(where, sql)
         width = shutil.get_terminal_size().columns if on_terminal else None
         text = markdown(answer) if format_ == "markdown" else grid(answer, width)
         if output:
@@ -614,8 +617,16 @@ def demo_command(context: click.Context, home: str | None, config: str | None) -
     raise SystemExit(demo(home or shared.get("home")))
 
 
+def _open_closed_streams() -> None:
+    """Gives a process that was started without standard streams (`2>&-`) such that lead nowhere."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115  # as long as the process
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def main() -> None:
     """Runs the command line; mistakes become one sentence and an exit code (0, 1, 2 or 3)."""
+    _open_closed_streams()
     for number in stopping.SIGNALS:
         signal.signal(number, stopping.interrupt)
     try:
@@ -624,10 +635,9 @@ def main() -> None:
         code = error.exit_code
     except click.ClickException as error:
         error.show()
-        code = 2
+        code = answer(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
-        say(stopping.TOLD)
-        code = 1
+        code = fail(stopping.TOLD, 1)
     except SystemExit as error:
         code = error.code
     except Exception as error:  # noqa: BLE001  # the last one to see it: says it and ends

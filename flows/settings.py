@@ -14,6 +14,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 CONFIG_FILE = "sentry-warehouse.toml"
+
+ENCODING = "utf-8-sig"
+"""Of files that people write, with or without the mark that editors of Windows begin them with."""
+
 PREFIX = "SENTRY_WAREHOUSE_"
 SENTRY_VARIABLES = {
     "SENTRY_URL": "url",
@@ -178,6 +182,7 @@ def load_settings(
         raise UsageError(_misfit(str(error), environment, f"{file}: " if in_file else "")) from None
     _check_names(settings.discover or [])
     _check_memory(settings.memory)
+    _check_organizations(settings.organizations)
     token = settings.token or _read_token(settings.token_file)
     return msgspec.structs.replace(
         settings,
@@ -274,6 +279,15 @@ def _check_memory(memory: str) -> None:
         raise UsageError(f"The setting 'memory' is {memory!r}: write a size, such as 100MB or 1GB.")
 
 
+def _check_organizations(slugs: Sequence[str]) -> None:
+    for slug in slugs:
+        if "/" in slug:
+            raise UsageError(
+                f"SENTRY_ORG is {slug!r}: write the organization's slug, which is acme in "
+                "https://acme.sentry.io and in https://sentry.io/organizations/acme/."
+            )
+
+
 def _check_names(queries: Sequence[Query]) -> None:
     names = [query.name.lower() for query in queries]
     for name in names:
@@ -303,14 +317,16 @@ def _read_token(file: str) -> str:
     if not file:
         return ""
     try:
-        return Path(file).expanduser().read_text()
+        return Path(file).expanduser().read_text(ENCODING)
     except OSError as error:
         raise UsageError(f"The token file {file} can not be read: {error.strerror}.") from None
+    except UnicodeDecodeError:  # says nothing of what it holds
+        raise UsageError(f"The token file {file} is no text file.") from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(ENCODING))
     except OSError as error:
         raise UsageError(f"The configuration file {file} can not be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -327,9 +343,9 @@ def _sentryclirc(environment: Mapping[str, str]) -> dict[str, Any]:
     for file in (home, nearest):
         try:
             if file and file.is_file():
-                parser.read_string(file.read_text(), source=str(file))
+                parser.read_string(file.read_text(ENCODING), source=str(file))
         except (OSError, configparser.Error, UnicodeDecodeError) as error:
-            first = str(error).splitlines()[0]
+            first = str(error).splitlines()[0].rstrip(".")
             raise UsageError(f"{file} can not be read as sentry-cli writes it: {first}.") from None
     found = {
         "token": parser.get("auth", "token", fallback=""),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 
 
@@ -22,3 +24,23 @@ def test_publish_and_replay_answer_as_json(run: Run, tmp_path: Path) -> None:
     assert answer["unreadable"] == []
     assert answer["files"] > 0
     assert answer["rows"]["teams"] > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (1, ("query", "--json", "select 1")),
+        (1, ("query", "--format", "json", "select 1")),
+        (1, ("query", "--format=json", "select 1")),
+        (1, ("status", "--json")),
+        (2, ("export", "--json")),
+        (2, ("backfill", "--json")),
+        (2, ("publish", "--json", "--nonsense")),
+    ],
+)
+def test_what_fails_answers_as_json_too(run: Run, code: int, arguments: tuple[str, ...]) -> None:
+    failed = run(*arguments, SENTRY_AUTH_TOKEN="")
+    assert failed.code == code
+    answer = json.loads(failed.out)
+    assert answer["exit_code"] == code
+    assert answer["error"] in failed.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ from threading import Thread
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
-from tests.cli.command import can_mount, run_command, start_command
+from tests.cli.command import COMMAND, can_mount, clean_environment, run_command, start_command
 from tests.cli.conftest import Run, variables_of
 from warehouse.state import begin_run
 from warehouse.store import Store
@@ -72,6 +73,38 @@ def test_wrong_token(run: Run) -> None:
 
 def test_a_token_with_a_space_in_it(run: Run) -> None:
     run("export", SENTRY_AUTH_TOKEN="sntryu_ab cd").says_only(2, "characters that no token has")
+
+
+def test_a_token_in_quotation_marks(run: Run) -> None:
+    """As `docker run --env-file` hands it on."""
+    run("export", SENTRY_AUTH_TOKEN='"sntryu_abcd"').says_only(2, "quotation marks", "SENTRY_AUTH_TOKEN")
+
+
+def test_an_address_in_place_of_an_organization(run: Run) -> None:
+    run("export", SENTRY_ORG="https://acme.sentry.io").says_only(2, "SENTRY_ORG", "slug")
+
+
+def test_files_of_windows_editors(run: Run, tmp_path: Path, sentry: Sandbox) -> None:
+    """They begin with a mark of the encoding, and lines end with two characters."""
+    mark = b"\xef\xbb\xbf"
+    (tmp_path / "sentry-warehouse.toml").write_bytes(mark + b'privacy = "drop"\r\nlag_minutes = 0\r\n')
+    (tmp_path / ".sentryclirc").write_bytes(mark + f"[auth]\r\ntoken={sentry.token}\r\n".encode())
+    assert run("check", SENTRY_AUTH_TOKEN="").code == 0
+
+
+def test_standard_streams_that_are_closed(run: Run, tmp_path: Path, sentry: Sandbox) -> None:
+    variables = clean_environment(tmp_path, **variables_of(sentry), SENTRY_WAREHOUSE_STREAMS_ONLY="teams")
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" export {closed}', str(COMMAND)],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
 
 
 def test_unreadable_token_file(run: Run) -> None:
