@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows.findings import Findings
 from flows.settings import Settings
+from transforms.privacy import KEY_FILE, KeyFileError, load_key
 from warehouse.store import Store, WarehouseBusy, WarehouseError
 
 TOO_LITTLE_SPACE = 32 << 20
@@ -36,7 +37,19 @@ def check_home(settings: Settings, found: Findings) -> None:
         found.warn("disk", says, "Make room: publishing needs as much as the warehouse again.")
     else:
         found.good("disk", says)
+    if settings.privacy_key or os.path.lexists(home / KEY_FILE):  # not made by looking
+        try:
+            load_key(home, settings.privacy_key or None)
+        except (KeyFileError, OSError) as error:
+            found.bad("privacy key", str(error), "", 2)
     file = home / "warehouse.duckdb"
+    if not file.exists() and any((home / "raw").glob("*/*/*.parquet")):
+        found.warn(
+            "warehouse",
+            f"{file} is not there, but {home / 'raw'} holds pages of earlier runs",
+            "`sentry-warehouse replay` rebuilds it with all its history; an export starts anew.",
+        )
+        return
     if not file.exists():
         found.good("warehouse", f"{file} is not there yet; the first export makes it")
         return

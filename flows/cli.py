@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import update_wrapper
+from pathlib import Path
 from typing import Any
 
 import click
@@ -293,7 +294,6 @@ def query_command(
               sentry-warehouse query --format csv --output flow.csv "from marts.issue_flow"
     """
     import shutil
-    from pathlib import Path
 
     from flows.answers import grid, markdown, safe_text
     from warehouse.inspect import query_as_text, run_query, write_query
@@ -445,8 +445,6 @@ def dashboard_command(
     Example:  sentry-warehouse dashboard
               sentry-warehouse dashboard --export report.html
     """
-    from pathlib import Path
-
     from dashboards.export import export_html, export_png
     from dashboards.server import serve
     from warehouse.inspect import connect_published
@@ -540,8 +538,6 @@ def schedule_command(
     \b
     Example:  sentry-warehouse schedule --cron "30 2 * * *" --timezone Europe/Vienna
     """
-    from pathlib import Path
-
     from flows.schedule import local_timezone, serve_nightly
 
     settings = settings_of(context, home, config)
@@ -619,9 +615,10 @@ def demo_command(context: click.Context, home: str | None, config: str | None) -
 
 def _open_closed_streams() -> None:
     """Gives a process that was started without standard streams (`2>&-`) such that lead nowhere."""
-    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115  # as long as the process
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    nowhere = Path(os.devnull)
+    sys.stdin = sys.stdin or nowhere.open(encoding="utf-8")
+    sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
 
 
 def main() -> None:

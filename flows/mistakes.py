@@ -7,6 +7,7 @@ import os
 import pwd
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -40,8 +41,7 @@ def answer(text: str, code: int) -> int:
 
 def wants_json(arguments: list[str]) -> bool:
     """Whether the command line asks for JSON."""
-    formats = zip(arguments, arguments[1:], strict=False)
-    return bool({"--json", "--format=json"} & set(arguments)) or ("--format", "json") in formats
+    return bool({"--json", "--format=json"} & set(arguments)) or ("--format", "json") in pairwise(arguments)
 
 
 def explain(error: Exception) -> int:

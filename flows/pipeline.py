@@ -218,6 +218,9 @@ def _run(
         # nothing was cut off: it is refused until the settings change
         state.end_run(store, run.run_id, status="failed", finished_at=clock.now(), note=str(error))
         raise
+    except SentryError as error:  # it stays open, to be taken up
+        state.note_run(store, run.run_id, str(error))
+        raise
     finally:
         run.writer.shutdown(cancel_futures=True)
     return result
@@ -437,13 +440,15 @@ def _finish(run: Run, settings: Settings, result: Result) -> None:
     failures = [f for f in findings if f.check.severity == "fail"]
     failed = [f.text for f in failures]
     result.status = "failed" if failed else "incomplete" if result.incomplete else "complete"
+    usage = run.clients.usage()
+    requests, size = state.spent(run.store, run.run_id)  # by the part that was cut off, too
     state.end_run(
         run.store,
         run.run_id,
         status=result.status,
         finished_at=run.clock.now(),
-        requests=run.clients.usage().requests,
-        bytes=run.clients.usage().bytes,
+        requests=max(usage.requests, requests),
+        bytes=max(usage.bytes, size),
         rows=sum(result.rows.values()),
         note="; ".join(failed) or None,
     )

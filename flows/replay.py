@@ -49,6 +49,9 @@ FILES_A_TRANSACTION = 100
 Row = dict[str, Any]
 """A row of meta.archive; only file and position of one that is not registered."""
 
+MOST_DAMAGED = 5
+"""Files that a message names."""
+
 REMADE = (ARCHIVE, DRIFT, REJECTS)
 """Bookkeeping that follows from the archive; the rest is carried over from the old file."""
 
@@ -99,7 +102,7 @@ def replay(
     damaged one is kept beside it as `warehouse.damaged-<time>.duckdb`.
 
     Raises UsageError for an unknown stream, WarehouseBusy while an export runs, WarehouseError when there is
-    no archive, CheckFailed when the new file does not hold together.
+    no archive, CheckFailed when the new file does not hold together, or lacks what can not be read.
     """
     began = datetime.now(UTC)
     known = {s.name: s for s in all_streams()}
@@ -149,7 +152,8 @@ def _replay(
                     for table in request.tables:
                         fit_table(store, table)
             queries = discover_queries(settings)
-            _Rebuild(store, archive, known, queries, since, replayed).load(files, show)
+            rebuild = _Rebuild(store, archive, known, queries, since, replayed)
+            rebuild.load(files, show)
             if registered is None:
                 _reconstruct(store, archive, [str(row["file"]) for row in files])
             elif streams:
@@ -158,12 +162,25 @@ def _replay(
             replayed.rows = state.table_rows(store)
             hooks.finish(store, old)
             if not force:
+                _refuse_loss(archive, rebuild.damaged if registered is not None else ())
                 _verify(store, known, home / "published" / "sentry.duckdb")
     except BaseException:
         remove_rebuilt(home)
         raise
     _swap(old, new, damaged=registered is None)
     return replayed
+
+
+def _refuse_loss(archive: Archive, damaged: Sequence[str]) -> None:
+    """Raises CheckFailed where files of the archive can not be read whose rows the old file has."""
+    if damaged:
+        raise CheckFailed(
+            "The rebuilt file is not put in place, because it would lack rows that the present one has: in "
+            f"{archive.folder} can not be read {', '.join(damaged[:MOST_DAMAGED])}"
+            f"{f' and {more} more' if (more := len(damaged) - MOST_DAMAGED) > 0 else ''}. Put these files "
+            "back from a backup and replay again. The old one stays as it is. "
+            "`sentry-warehouse replay --force` takes the new one nevertheless."
+        )
 
 
 def _verify(store: Store, streams: Mapping[str, Stream], published: Path) -> None:
@@ -306,6 +323,8 @@ class _Rebuild:
         self._rows: list[Row] = []
         self._pieces: list[tuple[Loader, Sequence[Page], Batch]] = []
         self._held = 0
+        self.damaged: list[str] = []
+        """Files that are gone or can not be read."""
 
     def load(self, files: Sequence[Row], show: Callable[[int, int], None]) -> None:
         """Loads all of them, in this order."""
@@ -322,6 +341,7 @@ class _Rebuild:
             pieces = self._archive.pieces(file)
         except Exception as error:  # noqa: BLE001  # polars names its errors anew with each version
             self._replayed.unreadable.append(f"{file}: {str(error).splitlines()[0][:200]}")
+            self.damaged.append(file)
             self._rows += [row] if "run_id" in row else []  # it may be mended, and replayed again
             return
         self._replayed.files += 1

@@ -318,7 +318,7 @@ def print_status(found: dict[str, Any]) -> None:
             f"[{color}]{row['whole_days'] or 0:,}/{counted(row['days'] or 0, 'day')}[/]",
             _minute(row["up_to"]),
             f"[{color}]{row['freshness']}[/]",
-            "" if row["expected"] is None else f"{row['expected']:,}",
+            "" if row["expected"] is None else f"{row['expected']:,}{_of_days(row)}",
             "" if row["loaded"] is None else f"{row['loaded']:,}",
         )
     console.print(tables)
@@ -358,6 +358,12 @@ def print_status(found: dict[str, Any]) -> None:
                 console.print(f"  … and {len(rows) - MOST_TROUBLES} more (--json lists all)")
 
 
+def _of_days(row: dict[str, Any]) -> str:
+    """Of which days a table's count is, where it is not of all that are whole."""
+    counted_days: int = row["counted_days"]
+    return "" if counted_days >= (row["whole_days"] or 0) else f" in {counted(counted_days, 'day')}"
+
+
 def _print_runs(console: Any, runs: Sequence[dict[str, Any]]) -> None:
     from rich.table import Table as Grid
 
@@ -376,6 +382,10 @@ def _print_runs(console: Any, runs: Sequence[dict[str, Any]]) -> None:
             "" if run["rows"] is None else f"{run['rows']:,}",
         )
     console.print(grid)
+    if runs and runs[0]["note"]:
+        console.print(
+            f"The last one: {visible(runs[0]['note'])}", style="yellow", markup=False, soft_wrap=True
+        )
     if any(run["status"] == "interrupted" for run in runs):
         console.print("A run was interrupted: the next one of its command goes on where it stopped.")
 

@@ -14,7 +14,15 @@ import duckdb
 
 from warehouse.mart_files import all_marts
 from warehouse.schema import literal
-from warehouse.store import CATALOG, WarehouseError, is_locked
+from warehouse.store import (
+    CATALOG,
+    PUBLISHED,
+    WarehouseError,
+    attach_warehouse,
+    is_locked,
+    opening_trouble,
+    trouble_with,
+)
 
 FOLDER = Path(__file__).with_name("status")
 
@@ -39,9 +47,9 @@ class Answer:
 def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the published file, under the catalog name `sentry`.
 
-    Raises WarehouseError when nothing is published yet.
+    Raises WarehouseError when nothing is published yet, or the file can not be read.
     """
-    file = home / "published" / "sentry.duckdb"
+    file = home / "published" / PUBLISHED
     if not file.exists():
         if _is_written(home / "warehouse.duckdb"):
             raise WarehouseError(
@@ -55,7 +63,11 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
-    connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
+    try:
+        attach_warehouse(connection, file, CATALOG, read_only=True)
+    except WarehouseError:
+        connection.close()
+        raise
     connection.execute(f"use {CATALOG}")
     return connection
 
@@ -98,6 +110,12 @@ def _connect(home: Path, sql: str) -> duckdb.DuckDBPyConnection:
             connection.close()
             raise QueryError(
                 f"There is no archive in {home / 'raw'} that this user can read, so raw.pages is empty."
+            ) from None
+        except duckdb.Error as error:
+            connection.close()
+            raise QueryError(
+                f"A file of the archive is damaged ({str(error).splitlines()[0]}). Put it back from a "
+                "backup, or move it away: the tables keep their rows."
             ) from None
     return connection
 
@@ -180,6 +198,11 @@ def query_as_text(home: Path, sql: str, format_: str) -> str:
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, sql: str) -> str:
+    if "Corrupt database" in str(error):
+        (path,) = connection.execute(
+            "select path from duckdb_databases() where database_name = ?", [CATALOG]
+        ).fetchall()[0]
+        return str(trouble_with(Path(path), error))
     text = str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip()
     missing = re.search(r"(?:Table|View) with name (\S+) does not exist", text)
     if missing:
@@ -222,7 +245,8 @@ def _no_such_table(connection: duckdb.DuckDBPyConnection, wanted: str) -> str:
 def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
     """A read-only connection to the writer's file, or to the published one while a writer is at work.
 
-    Returns the connection and whether a writer is at work.
+    Returns the connection and whether a writer is at work. Raises WarehouseError when there is nothing yet,
+    or the file can not be read.
     """
     file = home / "warehouse.duckdb"
     if not file.exists():
@@ -232,8 +256,10 @@ def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
     connection.execute("set enable_progress_bar = false")
     try:
         connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
-    except duckdb.Error:
+    except duckdb.Error as error:
         connection.close()
+        if not is_locked(error):
+            raise opening_trouble(file, error) from None
         return connect_published(home), True
     connection.execute(f"use {CATALOG}")
     return connection, False
@@ -244,7 +270,7 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
 
     `is_proven` says that the newest run is complete, and so is every table, up to 36 hours before `now`
     (UTC without a zone; this machine's clock unless given). A run that stands as running while nobody writes
-    is `interrupted`. Raises WarehouseError when there is nothing yet.
+    is `interrupted`. Raises WarehouseError when there is nothing yet, or the file is damaged.
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
     connection, busy = connect_for_status(home)
@@ -282,6 +308,12 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
             ),
             "deprecations": ask("select * from meta.deprecations order by path"),
         }
+    except duckdb.Error as error:
+        written = (home / "warehouse.duckdb").exists() and not busy
+        trouble = trouble_with(home / ("warehouse.duckdb" if written else f"published/{PUBLISHED}"), error)
+        if trouble is None:
+            raise
+        raise trouble from None
     finally:
         connection.close()
 

@@ -32,19 +32,20 @@ from warehouse.store import (
     CATALOG,
     DISK_IS_FULL,
     MEMORY,
+    PUBLISHED,
     STORAGE_VERSION,
     WarehouseDamaged,
     WarehouseError,
     attach_warehouse,
     make_private_folder,
     refuse_links,
+    trouble_with,
 )
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-DATABASE = "sentry.duckdb"
 WAREHOUSE = "warehouse.duckdb"
 REWRITTEN = "warehouse.compact.duckdb"
 
@@ -97,7 +98,7 @@ def publish(
         partial = begin_generation(home)
         try:
             with _said_for_people(source):
-                rows = _copy(source, partial / DATABASE, memory_limit)
+                rows = _copy(source, partial / PUBLISHED, memory_limit)
                 _within(memory_limit, lambda limit: _build(partial, limit))
                 manifest = _within(memory_limit, lambda limit: _check(partial, rows, limit))
                 manifest["compacted_at"] = compacted_at
@@ -138,11 +139,14 @@ def _said_for_people(source: Path) -> Iterator[None]:
     except duckdb.Error as error:
         first = str(error).splitlines()[0][:200]
         kept = "what was published last stays as it is."
+        trouble = trouble_with(source, error)
         if DISK_IS_FULL.search(str(error)):
             raise WarehouseError(
                 f"No room on the disk to publish {source} ({first}): make room and run "
                 f"`sentry-warehouse publish`; {kept}"
             ) from None
+        if isinstance(trouble, WarehouseDamaged):
+            raise WarehouseDamaged(f"{trouble} Until then {kept}") from None
         raise WarehouseDamaged(f"The copy of {source} could not be published ({first}); {kept}") from None
 
 
@@ -243,13 +247,13 @@ def rewrite(source: Path, memory_limit: str = MEMORY) -> None:
 def _build(folder: Path, memory_limit: str) -> None:
     """Makes the marts in the copy."""
     with _connect(folder / "tmp", memory_limit) as connection:
-        connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG}")
+        connection.execute(f"attach {literal(str(folder / PUBLISHED))} as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         connection.execute("begin")
         try:
             create_marts(connection)
         except MartError as error:
-            if isinstance(error.__cause__, duckdb.OutOfMemoryException):
+            if isinstance(error.__cause__, duckdb.OutOfMemoryException | duckdb.IOException):
                 raise error.__cause__ from None
             raise WarehouseError(
                 "Nothing is published, because the tables are not those that the marts of this version read "
@@ -266,7 +270,7 @@ def _check(folder: Path, source_rows: Mapping[str, int], memory_limit: str) -> d
     """
     (folder / "parquet").mkdir(exist_ok=True)
     with _connect(folder / "tmp", memory_limit) as connection:
-        connection.execute(f"attach {literal(str(folder / DATABASE))} as {CATALOG} (read_only)")
+        connection.execute(f"attach {literal(str(folder / PUBLISHED))} as {CATALOG} (read_only)")
         connection.execute(f"use {CATALOG}")
         relations = connection.execute(
             "select schema_name, table_name, 'table' as kind, comment from duckdb_tables() "
@@ -297,7 +301,11 @@ def _check(folder: Path, source_rows: Mapping[str, int], memory_limit: str) -> d
         "generation": folder.name.strip(".").removesuffix(".partial"),
         "published_at": _now(),
         "run": run[0] if run else None,
-        "database": {"file": DATABASE, "storage_version": STORAGE_VERSION, **_file_facts(folder / DATABASE)},
+        "database": {
+            "file": PUBLISHED,
+            "storage_version": STORAGE_VERSION,
+            **_file_facts(folder / PUBLISHED),
+        },
         "tables": tables,
         "completeness": [
             dict(zip(("table", "status", "days", "first_day", "last_day"), row, strict=True))

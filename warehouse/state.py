@@ -48,25 +48,42 @@ def end_run(store: Store, run_id: str, **values: Any) -> None:
         connection.execute("delete from meta.settings where name = ?", [ASKS + run_id])
 
 
+def note_run(store: Store, run_id: str, note: str) -> None:
+    """Says of a run that stays open why it stopped."""
+    with store.transaction() as connection:
+        connection.execute("update meta.runs set note = ? where run_id = ?", [note, run_id])
+
+
+def spent(store: Store, run_id: str) -> tuple[int, int]:
+    """Requests and bytes that the run's slices took, those before it was taken up too."""
+    (found,) = store.rows(
+        "select coalesce(sum(requests), 0)::bigint, coalesce(sum(bytes), 0)::bigint from meta.coverage "
+        "where run_id = ?",
+        [run_id],
+    )
+    return found[0], found[1]
+
+
 def take_up(store: Store, now: datetime, command: str, asks: str = "") -> OpenRun | None:
     """The run to go on with: the last of this command, if it was cut off lately and asked for the same.
 
     Earlier ones are closed as failed, those of other commands when they are too old to go on.
     """
     rows = store.rows(
-        "select run_id, as_of, started_at, command, value from meta.runs "
+        "select run_id, as_of, started_at, command, value, note from meta.runs "
         "left join meta.settings on name = ? || run_id where status = 'running' order by started_at desc",
         [ASKS],
     )
     found = None
-    for run_id, as_of, started_at, its_command, its_asks in rows:
+    for run_id, as_of, started_at, its_command, its_asks, why in rows:
         recent = now - started_at < RESUME_WITHIN
         if its_command != command and recent:
             continue
         if found is None and its_command == command and recent and its_asks in (asks, None):
             found = OpenRun(run_id, as_of)
             continue
-        end_run(store, run_id, status="failed", finished_at=now, note="cut off; a later run covers it")
+        note = f"{why or 'Cut off.'} A later run covers it."
+        end_run(store, run_id, status="failed", finished_at=now, note=note)
     return found
 
 

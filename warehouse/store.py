@@ -38,6 +38,9 @@ CATALOG = "sentry"
 """Name under which the file is attached; the same as the published file's, so that views stay valid."""
 
 
+PUBLISHED = "sentry.duckdb"
+"""Name of the published file."""
+
 REBUILT = "warehouse.replay.duckdb"
 """Name of the writer's file while a replay makes it anew."""
 
@@ -49,7 +52,7 @@ MEMORY_IS_SHORT = re.compile(
 )
 """Also of a checkpoint, whose error is one of input and output."""
 
-FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB", re.IGNORECASE)
+FILE_IS_DAMAGED = re.compile(r"corrupt|checksum|not a valid DuckDB|read enough bytes", re.IGNORECASE)
 
 THREADS = 1
 """Of DuckDB while it loads: one batch is loaded at a time, and a second thread makes nothing faster there but
@@ -328,7 +331,7 @@ def attach_warehouse(
             connection.execute(f"attach {literal(str(path))} as {name} ({how})")
         except duckdb.Error as error:
             if not is_locked(error) or monotonic() > end:
-                raise _explain(path, error) from None
+                raise opening_trouble(path, error) from None
             sleep(0.05)
         else:
             return
@@ -352,8 +355,13 @@ def fold_log(path: Path) -> None:
         connection.close()
 
 
-def _explain(path: Path, error: duckdb.Error) -> WarehouseError:
+def opening_trouble(path: Path, error: duckdb.Error) -> WarehouseError:
+    """Why a file could not be opened, and what to do."""
     text = str(error)
+    if is_locked(error) and path.name == PUBLISHED:
+        return WarehouseBusy(
+            f"{path} is open for writing in another process: close it there, and open it read-only."
+        )
     if is_locked(error):
         return WarehouseBusy(
             f"{path} is in use by another process. If an export is running, wait for it; "
@@ -370,6 +378,11 @@ def trouble_with(path: Path, error: duckdb.Error) -> WarehouseError | None:
     """What an error of DuckDB's says about the disk, the file or the memory; None when it is about something
     else."""
     text = str(error)
+    if "failed to offload" in text:  # it may use nine tenths of what is free
+        return WarehouseError(
+            f"No room on the disk of {path} for what does not fit into memory: make room, or set `memory` "
+            "(SENTRY_WAREHOUSE_MEMORY) to more, such as 500MB, and run again; what is committed stays."
+        )
     if MEMORY_IS_SHORT.search(text):
         return WarehouseError(
             f"DuckDB needs more memory than it may have ({text.splitlines()[0][:200]}): set `memory` "
@@ -388,6 +401,11 @@ def trouble_with(path: Path, error: duckdb.Error) -> WarehouseError | None:
 
 def _damaged(path: Path, error: duckdb.Error) -> str:
     first = str(error).splitlines()[0][:200]
+    if path.name == PUBLISHED:
+        return (
+            f"{path} is damaged ({first}). `sentry-warehouse publish` makes it anew from the warehouse; "
+            "older copies lie in generations/."
+        )
     return (
         f"{path} is not a DuckDB database that can be read ({first}). Move it away; "
         "`sentry-warehouse replay` then rebuilds it from raw/, `sentry-warehouse export` starts anew."
@@ -413,6 +431,8 @@ def make_private_folder(path: Path) -> None:
             f"The folder {path} can not be made ({error.strerror}): choose another with --home, "
             "or give this user write permission."
         ) from None
+    if not path.is_dir():
+        raise HomeUnusable(f"{path} is no folder: choose another with --home.")
     if not os.access(path, os.W_OK | os.X_OK):
         raise HomeUnusable(
             f"The folder {path} can not be written: choose another with --home, "

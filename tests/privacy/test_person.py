@@ -186,7 +186,9 @@ def test_damaged_pages_are_repaired_first() -> None:
 def test_a_discover_page_that_only_looks_like_it_stays_as_it_is() -> None:
     """The value stands in the page by chance: as a part of other texts."""
     personal = STREAMS["discover"].personal
-    body = b'{"data":[{"project.id":47110,"release":"x@1","count()":3}],"meta":{"fields":{"release":"string"}}}'
+    body = (
+        b'{"data":[{"project.id":47110,"release":"x@1","count()":3}],"meta":{"fields":{"release":"string"}}}'
+    )
     privacy = Privacy(Policy(), KEY)
     for value in ("4711", "x"):
         made = Forgetting(Person(value, privacy.hash), KEY).page("discover", body, personal, rows=True)

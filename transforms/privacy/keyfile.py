@@ -70,7 +70,9 @@ def _read(file: Path) -> bytes:
         if not stat.S_ISREG(about.st_mode):
             raise KeyFileError(f"{file} is no plain file.")
         if about.st_uid != os.geteuid():
-            raise KeyFileError(f"{file} belongs to another user.")
+            raise KeyFileError(
+                f"{file} belongs to another user: run this as that one, or give the file to yours (chown)."
+            )
         if about.st_mode & 0o077:
             raise KeyFileError(f"{file} can be read or written by others: chmod 600 {file}")
         return _checked(handle.read(LONGEST_FILE).strip(), str(file))
