@@ -318,7 +318,7 @@ def print_status(found: dict[str, Any]) -> None:
             f"[{color}]{row['whole_days'] or 0:,}/{counted(row['days'] or 0, 'day')}[/]",
             _minute(row["up_to"]),
             f"[{color}]{row['freshness']}[/]",
-            "" if row["expected"] is None else f"{row['expected']:,}{_of_days(row)}",
+            "" if row["expected"] is None else f"{row['expected']:,}",
             "" if row["loaded"] is None else f"{row['loaded']:,}",
         )
     console.print(tables)
@@ -356,12 +356,6 @@ def print_status(found: dict[str, Any]) -> None:
                 console.print("  " + visible(line.format(**row)), markup=False)
             if len(rows) > MOST_TROUBLES:
                 console.print(f"  … and {len(rows) - MOST_TROUBLES} more (--json lists all)")
-
-
-def _of_days(row: dict[str, Any]) -> str:
-    """Of which days a table's count is, where it is not of all that are whole."""
-    counted_days: int = row["counted_days"]
-    return "" if counted_days >= (row["whole_days"] or 0) else f" in {counted(counted_days, 'day')}"
 
 
 def _print_runs(console: Any, runs: Sequence[dict[str, Any]]) -> None:

@@ -46,19 +46,3 @@ def test_a_token_that_is_withdrawn_meanwhile(
     assert note is None
     assert requests > result.requests
     assert requests <= before + result.requests
-
-
-def test_counts_of_a_table_say_of_which_days_they_are(
-    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sandbox = start(projects=1, issues=5, events=20, days=5, rate_limit=0, refused_projects=0)
-    run_export(sandbox, tmp_path, streams={"only": ["sessions", "events", "event_counts", "discover"]})
-    seen = status(tmp_path)
-    tables = {table["table"]: table for table in seen["tables"]}
-    assert 0 < tables["events"]["counted_days"] < tables["events"]["whole_days"]
-    # most days of sessions were asked for together, so there is no count of each
-    assert 0 < tables["sessions"]["counted_days"] < tables["sessions"]["whole_days"]
-    print_status(seen)
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
-    assert "in 1 day" in lines["sessions"]
-    assert " in " not in lines["discover_errors"]
