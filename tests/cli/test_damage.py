@@ -59,7 +59,8 @@ def test_a_damaged_published_file_is_told(home: Path, run: Run, harm: object) ->
     harm(home / "published" / "sentry.duckdb")
     told = "sentry.duckdb is damaged", "sentry-warehouse publish"
     run("query", "select reason from meta.rejects").says_only(1, *told)
-    run("dashboard", "--export", "report.html").says_only(1, *told)
+    if harm is cut:  # no chart reads what is damaged else
+        run("dashboard", "--export", "report.html").says_only(1, *told)
 
 
 def test_check_looks_for_what_an_export_would_miss(home: Path, run: Run) -> None:
