@@ -80,7 +80,7 @@ def rows(home: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-@pytest.mark.parametrize("policy", ["hash", "keep"])
+@pytest.mark.parametrize("policy", ["hash", pytest.param("keep", marks=pytest.mark.slow)])
 def test_nothing_is_left_and_nothing_comes_back(
     sandbox: Sandbox, home: Path, policy: str, person: dict[str, Any]
 ) -> None:
@@ -150,7 +150,7 @@ def test_no_free_block_of_the_file_holds_a_value(tmp_path: Path) -> None:
     assert after == [(before[0][0], before[0][1] - done.rows["events"])]
 
 
-@pytest.mark.parametrize("policy", ["keep", "hash"])
+@pytest.mark.parametrize("policy", [pytest.param("keep", marks=pytest.mark.slow), "hash"])
 def test_rows_whose_pages_are_gone_are_blanked(tmp_path: Path, policy: str) -> None:
     """They can not be made anew: what is personal in all rows about the person's events goes, no more."""
     home = tmp_path / "home"
