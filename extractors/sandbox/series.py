@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .model import Project
@@ -230,9 +230,8 @@ class Sessions:
         book: dict[tuple[str, str], SessionSeries],
         hour: int,
         part: float,
-        rand: object,
+        rand: Callable[[], float],
     ) -> None:
-        assert callable(rand)  # noqa: S101
         ms = hour * HOUR_MS
         total = 26.0 * project.weight * weight(ms) * part
         created = [release.created_ms for release in project.releases]

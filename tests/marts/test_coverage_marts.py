@@ -1,6 +1,7 @@
 """Completeness and freshness: what is claimed of each day follows from the slices, newest first."""
 # ruff: noqa: E501 (golden rows are tables)
 
+import pytest
 from golden import Given, Mart, table
 
 COMPLETENESS = "table_name | project_id | day | expected | loaded | ratio | status | checked_at | reason"
@@ -143,7 +144,20 @@ def test_of_days_that_sentry_no_longer_keeps_only_what_was_read_before_is_claime
     """)
 
 
-def test_days_behind_what_is_kept_are_not_proven_where_an_issue_was_seen(given: Given, rows_of: Mart) -> None:
+BEHIND = (
+    "Not proven: Sentry lists no event before 2026-10-03, though issues were first seen before: "
+    "it no longer keeps them, or never did."
+)
+
+
+@pytest.mark.parametrize(
+    ("first_seen", "why"),
+    [("2026-10-02 10:00", BEHIND), ("2026-10-03 10:00", "-"), ("2026-09-30 23:00", "-")],
+)
+def test_days_behind_what_is_kept_are_not_proven_where_an_issue_was_seen(
+    given: Given, rows_of: Mart, first_seen: str, why: str
+) -> None:
+    """Without an issue first seen in the asked time before the oldest event, it was a quiet time."""
     given(f"""
         events
         event_id | project_id | date_created
@@ -152,7 +166,7 @@ def test_days_behind_what_is_kept_are_not_proven_where_an_issue_was_seen(given: 
         issues
         issue_id | project_id | first_seen
         7 | 10 | 2025-01-01 00:00
-        8 | 10 | 2026-10-02 10:00
+        8 | 10 | {first_seen}
 
         meta.coverage
         {SLICE}
@@ -161,35 +175,11 @@ def test_days_behind_what_is_kept_are_not_proven_where_an_issue_was_seen(given: 
         r1 | s3 | events   | audit | 10 | 2026-10-02 00:00 | 2026-10-03 00:00 | 0 | complete | 0 | 0 | - | 2026-10-04 00:11
         r1 | s4 | outcomes |       | 10 | 2026-10-01 00:00 | 2026-10-02 00:00 | 0 | complete | 0 | 0 | - | 2026-10-04 00:11
     """)
-    why = (
-        "Not proven: Sentry lists no event before 2026-10-03, though issues were first seen before: "
-        "it no longer keeps them, or never did."
-    )
     assert rows_of("completeness", COMPLETENESS) == table(f"""
         events   | 10 | 2026-10-01 | - | - | - | complete | 2026-10-04 00:10 | {why}
         events   | 10 | 2026-10-02 | 0 | 0 | 1 | complete | 2026-10-04 00:11 | {why}
         events   | 10 | 2026-10-03 | - | - | - | complete | 2026-10-04 00:10 | -
         outcomes | 10 | 2026-10-01 | 0 | 0 | 1 | complete | 2026-10-04 00:11 | -
-    """)
-
-
-def test_a_quiet_time_before_the_first_event_is_proven(given: Given, rows_of: Mart) -> None:
-    given(f"""
-        events
-        event_id | project_id | date_created
-        1 | 10 | 2026-10-03 12:00
-
-        issues
-        issue_id | project_id | first_seen
-        7 | 10 | 2025-01-01 00:00
-        8 | 10 | 2026-10-03 10:00
-
-        meta.coverage
-        {SLICE}
-        r1 | s1 | events |  | 10 | 2026-10-01 00:00 | 2026-10-02 00:00 | 0 | complete | 0 | 0 | - | 2026-10-04 00:10
-    """)
-    assert rows_of("completeness", COMPLETENESS) == table("""
-        events | 10 | 2026-10-01 | 0 | 0 | 1 | complete | 2026-10-04 00:10 | -
     """)
 
 
