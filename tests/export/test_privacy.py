@@ -46,7 +46,7 @@ def _rows(path: Path) -> bytes:
         connection.close()
 
 
-@pytest.mark.parametrize("policy", ["hash", "drop"])
+@pytest.mark.parametrize("policy", ["hash", pytest.param("drop", marks=pytest.mark.slow)])
 def test_no_user_is_found_on_disk(start: Start, tmp_path: Path, policy: str) -> None:
     sandbox = start(**SMALL)
     run_export(sandbox, tmp_path, privacy=policy)
