@@ -42,7 +42,12 @@ EVENT_DETAILS = Table(
         Column("platform", Type.VARCHAR, "Platform of the SDK.", "platform"),
         Column("date_created", Type.TIMESTAMP, "When it happened (UTC), as the SDK says.", HAPPENED),
         Column("date_received", Type.TIMESTAMP, "When Sentry got it (UTC).", "dateReceived"),
-        Column("release", Type.VARCHAR, "Version of the release; only from its own page.", "release/version"),
+        Column(
+            "release",
+            Type.VARCHAR,
+            "Version of the release; null where bodies come in lists.",
+            "release/version",
+        ),
         Column("dist", Type.VARCHAR, "Build of the release.", "dist"),
         Column("size", Type.BIGINT, "Bytes of the event in Sentry.", "size"),
         Column("sdk_name", Type.VARCHAR, "SDK that sent it.", "sdk/name"),
@@ -340,7 +345,7 @@ EVENT_CONTEXTS = _table(
     "One row per context of an event: system, browser, device, runtime, trace, the application's own.",
     ("key",),
     (
-        Column("key", Type.VARCHAR, "Name of the context, as the application chose it.", KEY),
+        Column("key", Type.VARCHAR, "Name of the context, as the application chose it; may be empty.", KEY),
         Column("context_type", Type.VARCHAR, "Type: os, browser, device, runtime, trace, default, …", "type"),
         Column("name", Type.VARCHAR, "Name of system, browser, runtime, device.", "name"),
         Column("version", Type.VARCHAR, "Its version.", "version"),

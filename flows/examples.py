@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("questions")
-NONE_IS_WELL = "None is well."
+NO_ROWS = "No rows: all is well."
 """Follows questions for what should not be: no row is the best answer."""
 EMPTY = "Empty "
 """Begins the sentence after other questions whose answer may have no row: where and why."""

@@ -12,11 +12,13 @@ def _table(
     return Table(name, comment, key, made, schema="meta", bookkeeping=True)
 
 
+REQUEST = "Which of the stream's requests; empty for its list."
+
 SLICE = (
     ("run_id", Type.VARCHAR, "The run."),
     ("slice_id", Type.VARCHAR, "The slice; unique in its run."),
     ("stream", Type.VARCHAR, "Stream, as its file is named."),
-    ("request", Type.VARCHAR, "Which of the stream's requests; empty where it has one."),
+    ("request", Type.VARCHAR, REQUEST),
     ("organization_id", Type.VARCHAR, "The organization."),
     ("project_id", Type.VARCHAR, "The project; empty for slices of a whole organization."),
     ("window_start", Type.TIMESTAMP, "Start of the window asked (UTC); null where none was."),
@@ -55,7 +57,7 @@ CURSORS = _table(
 
 SLICES = _table(
     "slices",
-    "One row per slice of a run's plan: what is still to do when the run is taken up again.",
+    "One row per slice of a run's plan. The open ones are still to do when the run is taken up again.",
     ("run_id", "slice_id"),
     (
         *SLICE,
@@ -71,7 +73,7 @@ SLICES = _table(
 
 COVERAGE = _table(
     "coverage",
-    "One row per slice asked.",
+    "One row per slice asked, and of events one per project and day held against Sentry's count (audit).",
     ("run_id", "slice_id"),
     (
         *SLICE,
@@ -85,7 +87,11 @@ COVERAGE = _table(
             "What there is by Sentry's own figures (events, sessions, quantities, counts), where they tell.",
         ),
         ("loaded", Type.BIGINT, "What the warehouse holds of that."),
-        ("reason", Type.VARCHAR, "Why it is not complete, and what to do."),
+        (
+            "reason",
+            Type.VARCHAR,
+            "Why it is not complete, or why that is not proven, and what to do; else empty or null.",
+        ),
         ("started_at", Type.TIMESTAMP, "First request (UTC)."),
         ("finished_at", Type.TIMESTAMP, "When its rows were committed (UTC)."),
     ),
@@ -104,7 +110,7 @@ DRIFT = _table(
             "new, gone (used to come, no longer does), type (not of the declared type), or repaired "
             "(an answer that strict JSON decoders refuse).",
         ),
-        ("found", Type.VARCHAR, "JSON type that was met; nothing for what is gone."),
+        ("found", Type.VARCHAR, "JSON type that was met; empty for what is gone."),
         ("first_seen", Type.TIMESTAMP, "First met, or first missed (UTC)."),
         ("last_seen", Type.TIMESTAMP, "Last met, or last missed (UTC)."),
         ("first_run_id", Type.VARCHAR, "Run that met it first; of what is gone the last run that had it."),
@@ -119,7 +125,7 @@ FIELDS = _table(
     ("stream", "request", "path"),
     (
         ("stream", Type.VARCHAR, "Stream it comes with."),
-        ("request", Type.VARCHAR, "Which of the stream's requests; empty where it has one."),
+        ("request", Type.VARCHAR, REQUEST),
         ("path", Type.VARCHAR, "Place in the payload, keys joined by /."),
         ("records", Type.BIGINT, "Objects looked at that could have it; a sample of each run."),
         ("present", Type.BIGINT, "Of these, how many had it."),
@@ -186,9 +192,9 @@ ARCHIVE = _table(
     (
         ("file", Type.VARCHAR, "Path below raw/."),
         ("run_id", Type.VARCHAR, "Run that wrote it."),
-        ("slice_id", Type.VARCHAR, "Slice it belongs to."),
+        ("slice_id", Type.VARCHAR, "Slice it belongs to; empty for a file joined from several slices."),
         ("stream", Type.VARCHAR, "The stream."),
-        ("request", Type.VARCHAR, "Which of the stream's requests; empty where it has one."),
+        ("request", Type.VARCHAR, REQUEST),
         ("position", Type.BIGINT, "Order in which files were loaded; replay goes by it."),
         ("pages", Type.BIGINT, "Pages in it."),
         ("bytes", Type.BIGINT, "Bytes of their bodies."),

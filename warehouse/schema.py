@@ -211,7 +211,7 @@ def history_table(table: Table) -> Table:
     columns = tuple(by_name[n] for n in (*table.key[1:], "project_id", *table.tracked) if n in by_name)
     return Table(
         table.history,
-        f"One row per state of {table.name} and the time it was seen to last.",
+        f"One row per state that exports saw in {table.name}, and from when to when they saw it.",
         (*table.key, "valid_from"),
         (
             *columns,
@@ -219,7 +219,7 @@ def history_table(table: Table) -> Table:
             Column(
                 "valid_to",
                 Type.TIMESTAMP,
-                "First seen in the next state (UTC); null for the present one.",
+                "First seen in another state, deleted or merged (UTC); null for the present state.",
                 Context("valid_to"),
             ),
         ),

@@ -58,6 +58,8 @@ ADDITIVE = re.compile(r"count\([^()]*\)|count_if\(.*\)")
 
 NOT_ADDITIVE = "; of this row alone, does not add up over days or projects"
 
+EMPTY = "; empty or null where there is none"
+
 INTERVALS = {"1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
 
@@ -73,15 +75,18 @@ def guess_type(field: str) -> Type:
 def make_table(query: DiscoverQuery) -> Table:
     """The table of a query: its fields, and `interval_start` when it is sliced by time."""
     names = [snake_case(field) for field in query.fields]
+    defaults = [
+        None if is_aggregate(field) or guess_type(field) is not Type.VARCHAR else "" for field in query.fields
+    ]
     columns = [
         Column(
             name if names.count(name) == 1 else f"{name}_{i}",
             guess_type(field),
-            f"Field {field}{'' if is_additive(field) else NOT_ADDITIVE}.",
+            f"Field {field}{'' if is_additive(field) else NOT_ADDITIVE}{'' if default is None else EMPTY}.",
             field,
-            None if is_aggregate(field) or guess_type(field) is not Type.VARCHAR else "",
+            default,
         )
-        for i, (name, field) in enumerate(zip(names, query.fields, strict=True))
+        for i, (name, field, default) in enumerate(zip(names, query.fields, defaults, strict=True))
     ]
     key = tuple(c.name for c in columns if not is_aggregate(str(c.at)))
     if query.interval:
@@ -89,14 +94,14 @@ def make_table(query: DiscoverQuery) -> Table:
             Column(
                 "interval_start",
                 Type.TIMESTAMP,
-                f"Start of the {query.interval} interval (UTC).",
+                f"Start of the {'hour' if query.interval == '1h' else 'day'} (UTC).",
                 Context("interval_start"),
             )
         )
         key = (*key, "interval_start")
     return Table(
         f"discover_{query.name}",
-        f"One row per {' and '.join(key) or 'organization'} of the Discover query {query.name!r}.",
+        f"One row per {', '.join(key) or 'organization'} of the Discover query {query.name!r}.",
         key,
         tuple(columns),
         nullable_key=True,

@@ -17,7 +17,12 @@ ISSUES = Table(
         Column("culprit", Type.VARCHAR, "Where it happened.", "culprit"),
         Column("level", Type.VARCHAR, "fatal, error, warning, info, debug, sample.", "level"),
         Column("status", Type.VARCHAR, "unresolved, resolved, ignored, …", "status"),
-        Column("substatus", Type.VARCHAR, "new, ongoing, escalating, regressed, archived_…", "substatus"),
+        Column(
+            "substatus",
+            Type.VARCHAR,
+            "new, ongoing, escalating, regressed, archived_…; null when resolved.",
+            "substatus",
+        ),
         Column("priority", Type.VARCHAR, "high, medium, low; null on older servers.", "priority"),
         Column(
             "priority_locked_at", Type.TIMESTAMP, "When a person set the priority (UTC).", "priorityLockedAt"
@@ -89,7 +94,7 @@ PROJECT_ID = Column("project_id", Type.VARCHAR, "The project.", Parent("project/
 
 ISSUE_DETAILS = Table(
     "issue_details",
-    "One row per issue: what only its own page tells, as of its last change.",
+    "One row per issue: what only its own page tells, as it was when the page was read last.",
     ("issue_id",),
     (
         Column("issue_id", Type.VARCHAR, "The issue.", "id"),
@@ -103,7 +108,8 @@ ISSUE_DETAILS = Table(
 
 ISSUE_ACTIVITY = Table(
     "issue_activity",
-    "One row per thing that happened to an issue, as of its last change that lists show, or full audit.",
+    "One row per thing that happened to an issue. Its page is read again when a list shows a change, or by a "
+    "full audit.",
     ("issue_id", "activity_id"),
     (
         ISSUE_ID,
@@ -228,8 +234,8 @@ def _unused(table: Table) -> tuple[str, ...]:
 
 STREAM = Stream(
     name="issues",
-    about="A sweep of all issues of all statuses that had an event within Sentry's 90 days, then the own "
-    "pages of those that changed or vanished.",
+    about="All issues, of every status, that had an event in the last 90 days; then the own pages of those "
+    "that changed or vanished.",
     source="GET /api/0/organizations/{org}/issues/ and …/issues/{id}/ (facts §4.1)",
     scope="project",
     scopes=("event:read",),

@@ -11,9 +11,8 @@ from discover_errors
 group by all
 order by errors desc;
 
--- On which day were most users hit in one environment?
-select interval_start::date as day, environment, max(count_unique_user) as users
+-- Which release hit the most users on one day, at one level?
+select interval_start::date as day, release, environment, level, count_unique_user as users
 from discover_errors
-group by all
 order by users desc
 limit 10;

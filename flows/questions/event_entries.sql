@@ -1,4 +1,4 @@
--- Which parts of events have no table of their own? None is well.
+-- Which parts of events have no table of their own? Empty where all parts have one.
 select entry_type, count(*) as entries
 from event_entries
 group by all

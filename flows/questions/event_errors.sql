@@ -1,10 +1,10 @@
--- What could Sentry not process? None is well.
+-- What could Sentry not process? No rows: all is well.
 select error_type, count(*) as events
 from event_errors
 group by all
 order by events desc;
 
--- Which projects lack debug files or source maps? None is well.
+-- In which projects? No rows: all is well.
 select p.slug, e.error_type, count(*) as events
 from event_errors as e
 join projects as p using (organization_id, project_id)

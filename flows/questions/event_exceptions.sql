@@ -13,7 +13,7 @@ group by all
 order by times desc
 limit 10;
 
--- What do the messages of the most frequent exception say?
+-- Which are most frequent, told apart by their messages?
 select exception_type, value, count(*) as times
 from event_exceptions
 group by all

@@ -13,7 +13,7 @@ group by all
 order by events desc
 limit 10;
 
--- What does one issue's events have in common?
+-- What do the events of one issue have in common?
 select key, value, count(*) as events
 from event_tags as t
 join events as e using (organization_id, event_id)

@@ -6,11 +6,11 @@ where h.valid_from >= (select max(as_of) from meta.runs) - interval 1 day
 order by h.valid_from desc
 limit 20;
 
--- In what state was each issue at a moment in the past?
+-- How many issues were in which state at one moment, here the end of the last run?
 select status, count(*) as issues
 from issue_history
-where valid_from <= (select max(as_of) from meta.runs)
-    and (valid_to is null or valid_to > (select max(as_of) from meta.runs))
+where valid_from <= (select max(finished_at) from meta.runs)
+    and (valid_to is null or valid_to > (select max(finished_at) from meta.runs))
 group by all
 order by issues desc;
 

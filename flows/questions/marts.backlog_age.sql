@@ -11,7 +11,7 @@ from marts.backlog_age
 group by age_bucket, age_bucket_number
 order by age_bucket_number;
 
--- Which open issues went silent and could be closed? None is well.
+-- Which open issues went silent and could be closed? No rows: all is well.
 select short_id, title, last_seen
 from marts.backlog_age
 where is_silent

@@ -1,4 +1,4 @@
--- Which days are not complete, and why? None is well.
+-- Which days are not complete, and why? No rows: all is well.
 select table_name, project_slug, day, status, reason
 from marts.completeness
 where status <> 'complete'

@@ -11,7 +11,7 @@ from marts.deploy_impact
 order by new_issues_72h desc, release
 limit 10;
 
--- Which releases can not be judged yet? None is well.
+-- Which releases can not be judged yet? Empty where all are older than 72 hours.
 select release, project_slug, hours_after
 from marts.deploy_impact
 where not is_settled

@@ -5,7 +5,7 @@ qualify row_number() over (partition by organization_id, project_id, environment
 order by budget_left_28d
 limit 10;
 
--- When was a budget overspent? None is well.
+-- When was a budget overspent? No rows: all is well.
 select day, project_slug, environment, budget_left_28d
 from marts.error_budget
 where budget_left_28d < 0

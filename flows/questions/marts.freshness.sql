@@ -3,7 +3,7 @@ select table_name, status, age_hours
 from marts.freshness
 order by age_hours desc;
 
--- Which tables are late? None is well.
+-- Which tables are late? No rows: all is well.
 select table_name, up_to, projects_behind
 from marts.freshness
 where status <> 'fresh'

@@ -15,7 +15,7 @@ having bool_and(environment = 'production')
 order by events desc
 limit 10;
 
--- Which releases does an issue still happen in?
+-- In how many releases did each issue happen?
 select issue_id, count(distinct release) as releases
 from marts.issue_volume
 where issue_id <> ''

@@ -14,7 +14,7 @@ group by all
 order by errors desc
 limit 10;
 
--- Which project is rate limited? None is well.
+-- Which project is rate limited? No rows: all is well.
 select project_slug, category, sum(quantity) as quantity
 from marts.outcomes_daily
 where outcome = 'rate_limited'

@@ -11,7 +11,7 @@ from marts.ownership
 group by all
 order by issues desc;
 
--- What does nobody own? None is well.
+-- What does nobody own? No rows: all is well.
 select project_slug, count(*) as issues
 from marts.ownership
 where owner_type = 'nobody'

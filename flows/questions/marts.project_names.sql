@@ -9,7 +9,7 @@ from marts.project_names
 group by all
 order by platform;
 
--- Which belong to no team? None is well.
+-- Which belong to no team? No rows: all is well.
 select project_slug
 from marts.project_names
 where teams is null

@@ -5,7 +5,7 @@ group by all
 order by day desc
 limit 10;
 
--- Which old releases are still in use? None is well.
+-- Which old releases are still in use? No rows: all is well.
 select release, sum(session_count) as sessions
 from marts.release_adoption
 where release_age = 'older'

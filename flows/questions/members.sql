@@ -4,7 +4,7 @@ from members
 where org_role in ('owner', 'manager', 'admin')
 order by org_role, name;
 
--- Who was invited and never came? None is well.
+-- Who was invited and never came? No rows: all is well.
 select name, date_created
 from members
 where pending

@@ -1,4 +1,4 @@
--- What did the last checks find? None is well.
+-- What did the last checks find? No rows: all is well.
 select name, severity, offending, examples
 from meta.checks
 where offending > 0

@@ -1,4 +1,4 @@
--- What could not be completed? None is well.
+-- What could not be completed? No rows: all is well.
 select stream, project_id, window_start, status, reason
 from meta.coverage
 where status not in ('complete', 'sampled')
@@ -11,7 +11,7 @@ from meta.coverage
 group by all
 order by requests desc;
 
--- Which slices loaded less than Sentry counts? None is well.
+-- Which slices loaded less than Sentry counts? No rows: all is well.
 select stream, project_id, window_start, expected, loaded
 from meta.coverage
 where expected > loaded

@@ -4,13 +4,14 @@ from meta.cursors
 group by all
 order by watermark;
 
--- Which project lags behind?
+-- Which project is furthest behind?
 select stream, project_id, watermark
 from meta.cursors
+where project_id <> ''
 order by watermark
 limit 10;
 
--- Which run moved it?
+-- Which runs moved them?
 select run_id, count(*) as cursors
 from meta.cursors
 group by all

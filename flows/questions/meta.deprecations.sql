@@ -1,4 +1,4 @@
--- Which endpoints will Sentry withdraw? None is well.
+-- Which endpoints will Sentry withdraw? No rows: all is well.
 select path, date, replacement
 from meta.deprecations
 order by date;

@@ -5,7 +5,7 @@ where present < records
 order by percent
 limit 20;
 
--- Which have been missing for some runs, but not for long enough to be called gone? None is well.
+-- Which did not come in the last runs that could have brought them? No rows: all is well.
 select stream, request, path, absent_runs, absent_since
 from meta.fields
 where absent_runs > 0

@@ -1,4 +1,4 @@
--- Which values fitted no column? None is well.
+-- Which values fitted no column? No rows: all is well.
 select table_name, path, reason, count(*) as values_lost
 from meta.rejects
 group by all

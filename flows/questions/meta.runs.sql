@@ -4,14 +4,14 @@ from meta.runs
 order by started_at desc
 limit 10;
 
--- How much does a night load?
-select started_at::date as night, sum(rows) as rows, sum(bytes) as bytes
+-- How much does a night ask for?
+select started_at::date as night, sum(requests) as requests, sum(bytes) as bytes
 from meta.runs
 group by all
 order by night desc
 limit 10;
 
--- Which runs failed? None is well.
+-- Which runs failed? No rows: all is well.
 select run_id, started_at, note
 from meta.runs
 where status = 'failed'

@@ -1,6 +1,8 @@
--- What is a run still to do? Empty while no run is unfinished.
-select stream, state, count(*) as slices
-from meta.slices
+-- What is an unfinished run still to do? Empty while no run is unfinished.
+select s.stream, count(*) as slices
+from meta.slices as s
+join meta.runs as r using (run_id)
+where r.status = 'running' and s.state = 'open'
 group by all
 order by all;
 
@@ -10,8 +12,9 @@ from meta.slices
 where page_cursor is not null
 order by all;
 
--- How many slices has the unfinished run left? Empty while no run is unfinished.
-select run_id, count(*) as slices
+-- How many slices had each run?
+select run_id, state, count(*) as slices
 from meta.slices
 group by all
-order by run_id;
+order by run_id desc, state
+limit 10;

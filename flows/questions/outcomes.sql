@@ -13,7 +13,7 @@ group by all
 order by quantity desc
 limit 10;
 
--- In which hour came most?
+-- In which hour did the most errors come?
 select interval_start, sum(quantity) as errors
 from outcomes
 where category = 'error' and interval_seconds = 3600

@@ -4,7 +4,7 @@ from project_environments
 group by all
 order by projects desc;
 
--- Which environments of a project sent no event? None is well.
+-- Which environments of a project sent no event? No rows: all is well.
 select p.slug, x.environment
 from project_environments as x
 join projects as p using (organization_id, project_id)

@@ -5,7 +5,7 @@ join projects as p using (organization_id, project_id)
 group by all
 order by team_slug;
 
--- Which projects belong to nobody? None is well.
+-- Which projects belong to no team? No rows: all is well.
 select p.slug
 from projects as p
 anti join project_teams as t using (organization_id, project_id)

@@ -9,7 +9,7 @@ from projects
 group by all
 order by projects desc;
 
--- Which projects made no event in the last 30 days? None is well.
+-- Which projects made no event in the last 30 days? No rows: all is well.
 select slug
 from projects as p
 where not exists (from events as e where e.organization_id = p.organization_id

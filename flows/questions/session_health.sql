@@ -15,9 +15,10 @@ group by all
 order by day desc
 limit 10;
 
--- How long are sessions?
-select release, median(session_duration_p50) as typical_p50
+-- How long are sessions? Empty where Sentry does not tell, as since 2023.
+select release, median(session_duration_p50) as typical_milliseconds
 from session_health
+where session_duration_p50 is not null
 group by all
-order by typical_p50 desc nulls last
+order by typical_milliseconds desc
 limit 10;

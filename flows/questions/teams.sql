@@ -10,7 +10,7 @@ left join project_teams as p using (organization_id, team_id)
 group by all
 order by projects desc, t.slug;
 
--- How many open issues does each team have?
+-- How many open issues are in each team's projects?
 select t.slug, count(*) as open_issues
 from teams as t
 join project_teams as p using (organization_id, team_id)

@@ -20,7 +20,7 @@
 -- last_seen: Newest event (UTC).
 -- opened_at: First event or last reopening (UTC).
 -- age_days: Days since opened_at; not additive.
--- age_bucket: up to a week, up to a month, up to a quarter, older; unknown without a first event.
+-- age_bucket: up to a week (7 days), up to a month (30), up to a quarter (91), older; unknown without a first event.
 -- age_bucket_number: 1 to 4 in that order, 5 for unknown; not additive.
 -- is_silent: Whether its newest event is more than 30 days old.
 -- event_count: Events over its whole life; additive.

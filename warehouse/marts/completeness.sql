@@ -3,10 +3,11 @@
 -- key: organization_id, table_name, project_id, day
 -- definition: A day's status is the worst among the newest slices that cover its parts; a slice stops
 --   counting once newer ones have asked for the same part again. It is never complete while Sentry says
---   that there is more than we hold (expected > loaded). An event audit newer than the last load decides alone.
---   A day that Sentry refuses as older than what it keeps has a row only if it was read while it was kept.
---   Days without a row before the oldest event are not proven where an issue was first seen on one of them:
---   Sentry moves the start of a window that reaches behind what it keeps, without a word.
+--   that there is more than we hold (expected > loaded). An event audit newer than the last load decides
+--   alone, an older one only where it is worse. A day that Sentry refuses as older than what it keeps has a
+--   row only if it was read while it was kept. Days without a row before the oldest event are not proven
+--   where an issue was first seen on one of them: a window that reaches behind what Sentry keeps is answered
+--   for what it keeps, without a word.
 -- reconcile: select * from (select distinct organization_id, coalesce(project_id, '') as project_id,
 --   unnest(generate_series(date_trunc('day', window_start),
 --   date_trunc('day', greatest(window_end - interval 1 microsecond, window_start)), interval 1 day))::date as day

@@ -2,9 +2,9 @@
 -- materialised: yes
 -- key: organization_id, project_id, release
 -- definition: A release happens when it was released or, where nobody told Sentry, when it was made. Before and
---   after are the 72 hours on either side of that hour, all events of the project whatever their release; after
---   ends at the newest run's as_of. New issues are those of the project first seen in the 72 hours after. Of two
---   releases with the same version the newer one counts.
+--   after are the 72 hours before the full hour in which that was, and the 72 from it on, all events of the project
+--   whatever their release; after ends at the newest run's as_of. New issues are those of the project first seen in
+--   the 72 hours after, without merged ones. Of two releases with the same version the newer one counts.
 -- reconcile: select organization_id, project_id, version from release_projects
 --   semi join releases using (organization_id, release_id)
 --   except select organization_id, project_id, release from marts.deploy_impact
@@ -20,7 +20,8 @@
 -- events_after: Events in the known hours after; not additive, windows of releases overlap.
 -- events_per_hour_before: events_before / 72; not additive.
 -- events_per_hour_after: events_after / hours_after; null while no time is over; not additive.
--- change_ratio: events_per_hour_after / events_per_hour_before - 1; null where there were none before; not additive.
+-- change_ratio: events_per_hour_after / events_per_hour_before - 1; null where there were none before,
+--   or while no time is over; not additive.
 -- new_issues_72h: Issues of the project first seen in the 72 hours after; not additive, windows overlap.
 -- new_issues: Issues that Sentry says came with this release, up to now; additive.
 with

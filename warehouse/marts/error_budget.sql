@@ -2,8 +2,8 @@
 -- materialised: yes
 -- key: organization_id, project_id, environment, day
 -- definition: Over the 28 days that end with the day: allowed = (1 - objective) x sessions; budget left =
---   1 - crashed / allowed (below 0: overspent). The objective is 0.995 crash-free sessions, or the number that
---   meta.settings holds under crash_free_objective.
+--   1 - crashed / allowed (below 0: overspent). The objective is a share of 0.995 crash-free sessions, or the number
+--   that meta.settings holds under crash_free_objective (docs/bi.md says how to set it).
 -- reconcile: select organization_id, project_id, environment, day, sum(session_count) as session_count
 --   from marts.release_health group by all
 --   except select organization_id, project_id, environment, day, session_count from marts.error_budget
@@ -20,8 +20,8 @@
 --   not additive.
 -- objective: Share of sessions that should be without crash; not additive.
 -- allowed_crashes_28d: Crashes that the objective allows in the 28 days; additive within a day.
--- budget_left_28d: Share of the allowed crashes not yet spent; below 0 when overspent; null without sessions;
---   not additive.
+-- budget_left_28d: Share of the allowed crashes not yet spent; below 0 when overspent; null without sessions
+--   or with an objective of 1; not additive.
 with
 newest_run as (
     select max(as_of)::date as as_of_day from meta.runs

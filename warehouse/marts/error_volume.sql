@@ -1,8 +1,8 @@
 -- One row per organization, project, environment, release, level and UTC day with an event.
 -- materialised: yes
 -- key: organization_id, project_id, environment, release, level, day
--- definition: Stored events by the day they happened, as the SDK says (else received). A user is the first of
---   id, e-mail, username and IP address that an event names.
+-- definition: Stored events by the day they happened, as the SDK says (else received). Events without any time
+--   are left out. A user is the first of id, e-mail, username and IP address that an event names.
 -- reconcile: select organization_id, project_id, day, sum(event_count) from marts.issue_volume group by all
 --   except select organization_id, project_id, day, sum(event_count) from marts.error_volume group by all
 -- organization_id: The organization.

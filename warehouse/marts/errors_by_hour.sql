@@ -1,8 +1,8 @@
 -- One row per organization, project, environment, release and UTC hour with an event.
 -- materialised: yes
 -- key: organization_id, project_id, environment, release, hour_start
--- definition: Stored events by the hour they happened, as the SDK says (else received); add up by weekday and
---   hour for the shape of a week.
+-- definition: Stored events by the hour they happened, as the SDK says (else received). Events without any
+--   time are left out. Added up by weekday and hour they show the shape of a week.
 -- reconcile: select organization_id, project_id, day, sum(event_count) from marts.issue_volume group by all
 --   except select organization_id, project_id, day, sum(event_count) from marts.errors_by_hour group by all
 -- organization_id: The organization.

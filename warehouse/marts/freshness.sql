@@ -11,15 +11,16 @@
 -- organization_id: The organization.
 -- table_name: The table: the stream's name, discover_<query> for Discover queries, session_health for rates,
 --   issue_details and event_details for what is read besides the lists of issues and events.
--- newest_row_at: Newest time told by the rows themselves (event, last seen, interval); null for plain lists and
---   Discover queries (UTC).
+-- newest_row_at: Newest time in the rows themselves (event, last seen, release made, interval) (UTC); null for
+--   tables whose rows have no such time, such as members, issue_details and those of Discover queries.
 -- newest_loaded_at: When rows were last loaded into it (UTC).
--- watermark: Time up to which every project is loaded without a gap (UTC); null for plain lists.
+-- watermark: Time up to which every project is loaded without a gap (UTC); null for issue_details and
+--   event_details, which are asked for one by one.
 -- last_complete_at: When a slice of it was last complete (UTC).
--- up_to: The watermark, or the time the last complete list was asked for (UTC).
+-- up_to: The watermark; where there is none, the time up to which the last complete slice asked (UTC).
 -- age_hours: Hours from up_to to the newest run's as_of; null when never; not additive.
--- projects_behind: Projects whose own watermark is more than 36 h before the newest run's as_of; additive within
---   a table.
+-- projects_behind: Projects whose own watermark is more than 36 h before the newest run's as_of (1 for a table
+--   that is asked of the whole organization); additive within a table.
 -- status: fresh, stale or never.
 -- as_of: End of the newest run's windows (UTC), which age is measured against.
 with

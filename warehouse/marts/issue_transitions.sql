@@ -3,8 +3,8 @@
 -- key: organization_id, issue_id, transition
 -- definition: From the activity Sentry keeps (exact times) up to when it was loaded, otherwise from the states
 --   that nightly exports saw (time of the first export that saw the new state). The state that the last export
---   saw always stands at the end. Repeated resolves without a reopening between count once; a pull request that names an issue does not resolve it. Issues merged into
---   another are left out, deleted ones stay.
+--   saw always stands at the end. Repeated resolves without a reopening between count once; a pull request that
+--   names an issue does not resolve it. Issues merged into another are left out, deleted ones stay.
 -- reconcile: select organization_id, issue_id from marts.issue_transitions
 --   group by all having count(*) filter (where to_state = 'resolved')
 --   > 1 + count(*) filter (where from_state = 'resolved')

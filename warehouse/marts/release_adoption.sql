@@ -2,8 +2,8 @@
 -- materialised: yes
 -- key: organization_id, project_id, environment, release, day
 -- definition: Share = the release's sessions among all sessions of its project and environment on that day.
---   Releases are ranked on each day among those of the project that existed by the end of it: newest, previous,
---   two back, older. Sessions without a release are left out of the ranks but count in the whole.
+--   Releases are ranked on each day among the project's releases that ever had sessions and existed by the end of
+--   the day: newest, previous, two back, older. Sessions without a release have no rank but count in the whole.
 -- reconcile: select organization_id, project_id, sum(session_count) from marts.release_health
 --   where session_count > 0 group by all
 --   except select organization_id, project_id, sum(session_count) from marts.release_adoption group by all
@@ -13,9 +13,9 @@
 -- environment: Environment; empty where none was sent.
 -- release: Version of the release; empty where none was sent.
 -- day: The UTC day.
--- released_at: When the release appeared: made in Sentry, or its first session (UTC).
--- releases_newer: Releases of the project that were newer on that day; not additive.
--- release_age: newest, previous, two back, older, or none.
+-- released_at: When the release was made in Sentry; where that is not known, the day of its first session (UTC).
+-- releases_newer: How many of these were newer on that day; null without a release; not additive.
+-- release_age: newest, previous, two back, older; none without a release.
 -- session_count: Its sessions; additive.
 -- share_of_day: Its share of that day's sessions of project and environment, 0 to 1; not additive.
 with

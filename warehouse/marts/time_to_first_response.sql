@@ -1,8 +1,9 @@
 -- One row per issue whose activity is loaded, with the first thing a person did about it, if any.
 -- materialised: yes
 -- key: organization_id, issue_id
--- definition: Hours from the first event to the first activity that has a user: assigned, commented, resolved,
---   ignored, reviewed, priority set. What Sentry does by itself is no response. Take percentiles over these rows.
+-- definition: Hours from the first event to the first activity that has a user, of whatever type (assigned, note,
+--   set_resolved, …). What Sentry does by itself is no response. Merged issues are left out. Take percentiles over
+--   these rows.
 -- reconcile: select activity.organization_id, activity.issue_id from issue_activity as activity
 --   inner join issues using (organization_id, issue_id)
 --   where issues.merged_into_issue_id is null

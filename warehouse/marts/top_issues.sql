@@ -1,8 +1,8 @@
 -- One row per issue with an event in the 14 days before the newest run: this week against the week before.
 -- materialised: yes
 -- key: organization_id, issue_id
--- definition: This week = from 7 days before the newest run's as_of until just before as_of, last week = the 7
---   days before those, both by stored events. Deleted issues stay; events that name no issue are left out.
+-- definition: This week = the 7 days before the newest run's as_of, last week = the 7 days before those, both by
+--   stored events. Deleted issues stay; events that name no issue are left out.
 -- reconcile: select events.organization_id, count(*) from events
 --   where events.issue_id is not null and coalesce(events.date_created, events.date_received)
 --   >= (select max(as_of) from meta.runs) - interval 14 day
@@ -16,7 +16,7 @@
 -- title: Title as shown.
 -- level: fatal, error, warning, …
 -- status: unresolved, resolved, ignored, …
--- owner_name: Owner (marts.ownership).
+-- owner_name: Owner (marts.ownership); null for a deleted issue.
 -- events_this_week: Events in the 7 days before as_of; additive.
 -- events_last_week: Events in the 7 days before those; additive.
 -- change: events_this_week - events_last_week; additive.
