@@ -90,7 +90,7 @@ def command(
 @click.option(
     "--full-audit",
     is_flag=True,
-    help="Read all events that Sentry keeps, and all issues' own pages, again (weekly, say).",
+    help="Read all events that Sentry keeps, and all issues' own pages, again. Meant for once a week.",
 )
 @PREFECT
 @JSON
@@ -102,10 +102,10 @@ def export_command(
     prefect: bool,
     as_json: bool,
 ) -> None:
-    """Bring the warehouse up to date and publish it (the nightly job).
+    """Bring the warehouse up to date and publish it.
 
-    The first run reads everything Sentry keeps; later ones ask for what is new or may have changed.
-    A run that was cut off is taken up where it stopped: just run it again.
+    This is the nightly job. The first run reads everything Sentry keeps; later ones ask for what is new or
+    may have changed. If a run was interrupted, run the command again: it goes on where it stopped.
 
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export
@@ -115,8 +115,12 @@ def export_command(
 
 
 @command("backfill")
-@click.option("--since", required=True, metavar="DATE", help="First day or time (UTC), as 2026-01-31.")
-@click.option("--until", metavar="DATE", help="End, exclusive (UTC); its day is read whole. Default now.")
+@click.option("--since", required=True, metavar="DATE", help="First day or time (UTC), such as 2026-01-31.")
+@click.option(
+    "--until",
+    metavar="DATE",
+    help="End (UTC), exclusive; a day it falls into is read whole. Default now.",
+)
 @PREFECT
 @JSON
 def backfill_command(
@@ -171,7 +175,11 @@ def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
 
 @command("plan")
 @click.option("--since", metavar="DATE", help="Plan a backfill from this day or time (UTC) on.")
-@click.option("--until", metavar="DATE", help="Its end, exclusive (UTC); its day is read whole. Default now.")
+@click.option(
+    "--until",
+    metavar="DATE",
+    help="Its end (UTC), exclusive; a day it falls into is read whole. Default now.",
+)
 @JSON
 def plan_command(
     context: click.Context,
@@ -181,10 +189,11 @@ def plan_command(
     until: str | None,
     as_json: bool,
 ) -> None:
-    """Tell what an export would take: requests, rows, megabytes, and minutes under Sentry's rate limits.
+    """Tell what an export would take, before it is run.
 
-    Asks a few cheap questions, some forty before the first export, and writes nothing. With --since it
-    is a backfill that is planned. Ends with 3 when Sentry refuses something, as the export would.
+    Shows requests, rows, megabytes, and the time under Sentry's rate limits. To find out, it sends a few
+    requests, some forty before the first export, and writes nothing. With --since it plans a backfill.
+    Ends with 3 when Sentry refuses something, as the export would.
 
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse plan
@@ -207,10 +216,10 @@ def plan_command(
 @command("check")
 @JSON
 def check_command(context: click.Context, home: str | None, config: str | None, as_json: bool) -> None:
-    """Check server, token, what each table needs, and the disk: a line each, with what to do.
+    """Check server, token, access and disk, and say what to do.
 
-    Ends with 0 when an export would be complete, 3 when tables would be missing, 2 for trouble with
-    token or organization, 1 when the server can not be reached.
+    One line for each. Ends with 0 when an export would be complete, 3 when rows would be missing, 2 when
+    token or organization are wrong, 1 when the server can not be reached.
 
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse check
@@ -243,10 +252,10 @@ def check_command(context: click.Context, home: str | None, config: str | None, 
 def status_command(
     context: click.Context, home: str | None, config: str | None, exit_code: bool, as_json: bool
 ) -> None:
-    """Show the last runs, how fresh and how complete each table is.
+    """Show the last runs, and how fresh and complete each table is.
 
-    For monitors: --json has `is_proven`, which is true when the last run was complete, every day of every
-    table is, and nothing is older than 36 hours; --exit-code says the same.
+    For monitors: `is_proven` in --json is true when the last run was complete, every day of every table is
+    complete, and nothing is older than 36 hours. With --exit-code the command ends with 3 otherwise.
 
     \b
     Example:  sentry-warehouse status
@@ -284,10 +293,11 @@ def query_command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Ask the published file one statement of SQL. `raw.pages` are the archived answers, a row a page.
+    """Run one SQL statement on the published file.
 
-    The SQL is DuckDB's; "-" reads it from standard input. A table on the terminal is cut to its width and
-    to a hundred rows; files and pipes get everything.
+    The SQL is DuckDB's; "-" reads it from standard input. The table `raw.pages` holds the archived answers,
+    one row per page. On a terminal the result is cut to its width and to a hundred rows; files and pipes get
+    everything.
 
     \b
     Example:  sentry-warehouse query "select status, count(*) from issues group by 1"
@@ -342,11 +352,11 @@ def _person(value: str) -> str:
 def hash_command(
     context: click.Context, home: str | None, config: str | None, value: str, as_json: bool
 ) -> None:
-    """Show what the tables hold for a person's e-mail address, IP address, user name, name or id, and how
-    many events.
+    """Show what the tables hold in place of a person's data.
 
-    Upper and lower case are different values, as they are to Sentry. With "-" the value is read from
-    standard input, so that it shows up in no history and no list of processes.
+    VALUE is the person's e-mail address, IP address, user name, name or id. Shows the number of their events,
+    too. Upper and lower case are different values, as they are for Sentry. With "-" the value is read from
+    standard input, so that it stands in no shell history and no list of processes.
 
     \b
     Example:  sentry-warehouse hash ana@example.com
@@ -364,18 +374,20 @@ def hash_command(
 
 
 @command("forget")
-@click.option("--user", required=True, metavar="VALUE", help='Whom: see above; "-" reads standard input.')
-@click.option("--dry-run", is_flag=True, help="Only look and tell; change nothing.")
+@click.option(
+    "--user", required=True, metavar="VALUE", help='The person: see above; "-" reads standard input.'
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @JSON
 def forget_command(
     context: click.Context, home: str | None, config: str | None, user: str, dry_run: bool, as_json: bool
 ) -> None:
-    """Take a person out of the raw archive, the tables, the published files and all copies. There is no way
-    back.
+    """Remove a person's data for good.
 
-    VALUE is the person's e-mail address, IP address, user name, name or id, or the hash of one. Events whose
-    user it is stay, without all that was personal in them; other rows lose the value and what stands beside
-    it. What Sentry still has, the next export may read again: delete the person there first.
+    From the raw archive, the tables, the published files and all copies; it can not be undone. VALUE is the
+    person's e-mail address, IP address, user name, name or id, or the hash of one. Events of this user stay,
+    without anything personal; other rows lose the value and what stands beside it. Delete the person in
+    Sentry first: the next export may read again what Sentry still has.
 
     \b
     Example:  sentry-warehouse forget --user ana@example.com --dry-run
@@ -397,14 +409,16 @@ def forget_command(
 @click.option(
     "--compact",
     is_flag=True,
-    help="Write the warehouse anew first, to give back the space of replaced rows (30 s per GB).",
+    help="Rewrite the warehouse first, which frees the space of replaced rows (30 s per GB).",
 )
 @PREFECT
 @JSON
 def publish_command(
     context: click.Context, home: str | None, config: str | None, compact: bool, prefect: bool, as_json: bool
 ) -> None:
-    """Publish the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
+    """Publish the warehouse again, without an export.
+
+    Makes a checked copy for BI tools, with marts and Parquet files.
 
     \b
     Example:  sentry-warehouse publish
@@ -440,6 +454,8 @@ def dashboard_command(
     png_folder: str | None,
 ) -> None:
     """Serve the dashboard of the published file on this machine.
+
+    --export and --png write files instead, and serve nothing.
 
     \b
     Example:  sentry-warehouse dashboard
@@ -483,8 +499,8 @@ def _listening(host: str, port: int) -> Iterator[None]:
 @click.option(
     "--stream", "streams", multiple=True, metavar="NAME", help="Only this stream's tables; repeatable."
 )
-@click.option("--since", metavar="DATE", help="Only what was loaded since (UTC), over what is there.")
-@click.option("--force", is_flag=True, help="Put the new file in place although checks find it wanting.")
+@click.option("--since", metavar="DATE", help="Only what was loaded since then (UTC); the rest stays.")
+@click.option("--force", is_flag=True, help="Replace the old file even if checks of the new one fail.")
 @PREFECT
 @JSON
 def replay_command(
@@ -497,10 +513,11 @@ def replay_command(
     prefect: bool,
     as_json: bool,
 ) -> None:
-    """Rebuild tables from the raw archive, without network, then publish.
+    """Rebuild tables from the raw archive, without network.
 
-    The new file takes the old one's place when it passes the checks of an export. Where the settings let
-    archived pages go, what they brought stays as it is, and the rest is loaded over it.
+    Then publishes. The new file replaces the old one if it passes the checks of an export. Rows whose
+    archived pages the settings [archive] removed stay as they are. Ends with 3 when archived files could
+    not be read.
 
     \b
     Example:  sentry-warehouse replay --stream events
@@ -521,7 +538,7 @@ def replay_command(
 
 @command("schedule")
 @click.option("--cron", default="30 2 * * *", show_default=True, help="When, as five fields of cron.")
-@click.option("--timezone", metavar="ZONE", help="As Europe/Vienna; default this machine's.")
+@click.option("--timezone", metavar="ZONE", help="Such as Europe/Vienna; default this machine's.")
 @click.option("--token-block", default="", metavar="NAME", help="Block of type Secret that holds the token.")
 def schedule_command(
     context: click.Context,
@@ -531,9 +548,10 @@ def schedule_command(
     timezone: str | None,
     token_block: str,
 ) -> None:
-    """Serve the nightly export under Prefect, until it is stopped (a service of its own).
+    """Run the export every night under Prefect.
 
-    Needs a Prefect server: set PREFECT_API_URL. Backfill, replay and publish can be started from its UI.
+    Runs until it is stopped: make it a service. Needs a Prefect server: set PREFECT_API_URL. Backfill, replay
+    and publish can be started in Prefect's UI.
 
     \b
     Example:  sentry-warehouse schedule --cron "30 2 * * *" --timezone Europe/Vienna
@@ -581,10 +599,10 @@ def schedule_command(
     type=click.Choice(["2023", "2026"]),
     default="2026",
     show_default=True,
-    help="Of which year the simulated server is: older ones know fewer parameters.",
+    help="Year of the simulated server: older ones know fewer parameters.",
 )
 def sandbox_command(host: str, port: int, **options: Any) -> None:
-    """Serve a simulated Sentry organization on loopback, to try things without a token.
+    """Serve a simulated Sentry, to try things without a token.
 
     \b
     Example:  sentry-warehouse sandbox --projects 20 --latency 0.1
@@ -597,12 +615,12 @@ def sandbox_command(host: str, port: int, **options: Any) -> None:
 
 @cli.command("demo")
 @click.option("--home", metavar="DIR", help="Folder for everything on disk (default ./sentry-demo).")
-@CONFIG
 @click.pass_context
-def demo_command(context: click.Context, home: str | None, config: str | None) -> None:
-    """Simulate a Sentry, export it, let a night pass, export again, answer three questions in SQL.
+def demo_command(context: click.Context, home: str | None) -> None:
+    """Show an export of a simulated Sentry, two nights of it.
 
-    Needs no token; nothing leaves this machine. What an earlier demo made in the folder is made anew.
+    Simulates a Sentry, exports it, lets a night pass, exports again, and answers three questions in SQL.
+    Needs no token; nothing leaves this machine. An earlier demo in the folder is replaced.
 
     \b
     Example:  sentry-warehouse demo

@@ -43,15 +43,17 @@ SETTING_MEANINGS = {
     "projects": "Slugs or ids of the projects to export; not set = all that the token may see.",
     "home": "Folder for everything on disk.",
     "ca_bundle": "File with the certificates to trust, for a server with its own authority.",
-    "lag_minutes": "Windows end so long before now, because Sentry takes a while to show what it received.",
-    "threads": "Slices of one stream that are worked on at the same time: 20 reach 40 requests a second "
-    "even when each takes half a second.",
-    "retries": "How much one request may be repeated.",
+    "lag_minutes": "Minutes before now at which the newest windows end, because Sentry takes a while to "
+    "show what it received.",
+    "threads": "Slices of one kind of request that are worked on at the same time: 20 reach 40 requests a "
+    "second even when each takes half a second.",
+    "retries": "How often one request is repeated at most.",
     "full_audit": "Whether exports read all that Sentry keeps of events, and issues' own pages, again, as "
     "with `--full-audit`.",
-    "details": "Most items that one run asks for one by one, for each such request.",
+    "details": "How many items, such as issues, one run asks for one by one at most, for each kind of "
+    "request; for events it is `events.detail_requests`.",
     "timeout": "Seconds of silence after which a request is given up.",
-    "memory": "Most memory that DuckDB may use while it loads and publishes.",
+    "memory": "Most memory that DuckDB may use while it loads. Publishing takes more where it has to.",
     "privacy": "What happens to personal data of the users of your applications.",
     "privacy_members": "What happens to personal data of the people who work with Sentry.",
     "privacy_requests": "What happens to query strings and bodies of requests; not set = as `privacy`.",
@@ -62,8 +64,8 @@ SETTING_MEANINGS = {
     "streams.exclude": "Names of streams to leave out.",
     "events.overlap_days": "Days of events that are read again each night, because events arrive late.",
     "events.detail": "Full bodies to read: `summary` = none, `latest-per-issue` = the latest event of each "
-    "issue that got one, `full` = all, ten a request.",
-    "events.detail_requests": "Most latest events that one run asks for.",
+    "issue that got one, `full` = all, ten a request (25 from older servers).",
+    "events.detail_requests": "How many events one run asks for one by one at most.",
     "publish.keep": "Published generations that stay on disk.",
     "publish.group_readable": "Whether the file's group may read what is published.",
     "discover": "Discover/Explore queries to export, one table each; not set = the two that come along.",
@@ -72,8 +74,8 @@ SETTING_MEANINGS = {
     "discover.query": "Condition, in Sentry's search syntax.",
     "discover.dataset": "Dataset of Sentry: errors, transactions, spans, logs and others.",
     "discover.sort": "Fields to sort by; not set = all that are not aggregates.",
-    "discover.interval": "Ask once per hour or day, in rows with `interval_start`; not set = one snapshot.",
-    "discover.days": "How far back the first run asks, or what time a snapshot spans.",
+    "discover.interval": "Rows per hour or day, with `interval_start`; not set = one snapshot of all `days`.",
+    "discover.days": "How many days back the first run asks, or how many a snapshot spans.",
 }
 """For settings without a docstring below them, which counts first."""
 
@@ -108,16 +110,16 @@ def tables_page(streams: Sequence[Stream]) -> str:
         "# Tables",
         WRITTEN_BY,
         "Schema `main` holds one table per kind of thing, `marts` what reports read, `meta` the bookkeeping. "
-        "Times are UTC without a zone. Ids are text. Key columns are never null and unique together; "
-        "DuckDB does not enforce that, the tests do.",
-        "Every table of `main` ends with `_run_id`, the run that loaded the row (`meta.runs`), and "
+        "Times are UTC without a zone. Ids are text. Key columns are unique together and, except in "
+        "`discover_…` tables, never null: DuckDB does not enforce that, but each publish checks it.",
+        "Every table of `main` also has `_run_id`, the run that loaded the row (`meta.runs`), and "
         "`_loaded_at`, when that was (UTC). They are not repeated below. "
         "Each table of the published file carries these texts as comments: "
         "`select column_name, comment from duckdb_columns() where table_name = 'issues'`.",
         "\n".join(_contents(streams)),
         *(part for stream in streams for part in _stream_section(stream)),
         "## Marts",
-        "Views and tables of schema `marts`, made anew at each publish.",
+        "Views and tables of schema `marts`, made again at each publish.",
         *_mart_sections(),
         "## Bookkeeping",
         "Schema `meta`: what was asked, what came, what is missing.",
@@ -298,7 +300,8 @@ def settings_page() -> str:
         f"Settings stand in `{settings.CONFIG_FILE}` in the working directory, or in the file that "
         f"`--config` or `{settings.PREFIX}CONFIG` names. Variables win over the file, "
         "options of a command over both. What `.sentryclirc` says counts where neither says anything. "
-        "A list in a variable is separated by commas.",
+        "In a variable, lists are separated by commas, and `tokens`, `discover`, `drift.streams` and "
+        "`privacy_overrides` are JSON.",
         _grid(HEADER, rows),
         *sections,
         OVERRIDES,
@@ -316,12 +319,11 @@ def settings_page() -> str:
 HEADER = ("setting", "variable", "default", "meaning")
 OVERRIDES = """## [privacy_overrides]
 
-Exceptions from `privacy`, `privacy_members` and `privacy_requests`, one line a field: `hash`, `drop` or
-`keep`. A field is named by the stream and its place in Sentry's answer, keys joined by `/`, lists passed
-through; a tag as `events/tags/<key>`. `*` and `?` match any characters, and of several lines that match the
-last one counts. A field that is not personal by itself can be named, too, without `*`. Credentials
-(cookies, authorization headers, passwords, tokens, keys) are dropped all the same.
-In a variable it is JSON."""
+Exceptions from `privacy`, `privacy_members` and `privacy_requests`, one line per field: `hash`, `drop` or
+`keep`. A field is named by the stream and its path in Sentry's answer, keys joined by `/`, lists left out; a
+tag as `events/tags/<key>`. `*` and `?` match any characters; where several lines match, the last one counts.
+A field that is not personal by itself can be named, too, without `*`. Credentials (cookies, authorization
+headers, passwords, tokens, keys) are dropped in any case."""
 EXAMPLE = """## Example
 
 ```toml

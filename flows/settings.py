@@ -60,7 +60,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which streams are exported: all of `only` (empty = every one) but those of `exclude`."""
+    """Which streams are exported: those of `only` (not set = all) without those of `exclude`."""
 
     only: list[str] = []
     exclude: list[str] = []
@@ -96,21 +96,21 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     replayed, its rows stay in the tables."""
 
     keep_days: Annotated[float, NotNegative] = 0
-    """Runs that ended so many days ago lose their archived pages. 0 = keep all."""
+    """Runs that ended so many days before the newest one lose their archived pages. 0 = keep all."""
     max_gb: Annotated[float, NotNegative] = 0
-    """The oldest runs lose their archived pages while the archive takes more on disk. 0 = no bound."""
+    """The oldest runs lose their archived pages while the archive takes more gigabytes. 0 = no limit."""
     compact: bool = True
-    """Whether small files of a run become few when it has ended."""
+    """Whether the small files of a run are joined when it has ended."""
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Published files. `keep` generations stay; `group_readable` lets the file's group read them. Every
-    `compact_days` the warehouse is written anew."""
+    `compact_days` the warehouse is rewritten."""
 
     keep: Annotated[int, AtLeastOne] = 3
     group_readable: bool = False
     compact_days: int = 7
-    """Days after which publishing first writes the warehouse anew: gives back the space of replaced rows,
+    """Days after which publishing first rewrites the warehouse, which frees the space of replaced rows and
     takes 30 s per GB. 0 = never."""
 
 
