@@ -15,7 +15,7 @@ ADVICE = (
     "Use an internal integration",
     "To forget everything: delete the folder.",
     "Whoever has it can test guesses against hashes.",
-    "Known weaknesses of dependencies are **not** looked up",
+    "Known vulnerabilities of dependencies are **not** looked up",
 )
 """Sentences that promise nothing of ours."""
 
