@@ -4,8 +4,8 @@
 -- order: 40
 -- size: full
 -- empty: No sessions in these days.
--- definition: Sessions by UTC day. For one project: its seven newest releases by name; for several: how
---   many releases each was behind its project's newest on that day.
+-- definition: Sessions by UTC day, of all releases. For one project: its seven newest releases by name; for
+--   several: how many releases each was behind its project's newest on that day.
 with
 chosen as (
     select day, project_slug, release, release_age, released_at, session_count
@@ -14,7 +14,6 @@ chosen as (
         and ($organization is null or organization_id = $organization)
         and ($project is null or project_slug = $project)
         and ($environment is null or environment = $environment)
-        and ($release is null or release = $release)
 ),
 
 newest_first as (

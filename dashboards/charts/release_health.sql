@@ -4,10 +4,11 @@
 -- order: 50
 -- size: full
 -- empty: No sessions in these days.
--- definition: Sessions of the chosen days by project and release, newest release first. New issues: those of the
---   project first seen in the 72 hours after the release. Crash-free users are user-days.
+-- definition: Sessions of the chosen days by project and release, newest release first. Share: of the sessions of
+--   all releases of the project. New issues: those of the project first seen in the 72 hours after the release.
+--   Crash-free users are user-days.
 with
-chosen as (
+releases as (
     select
         organization_id,
         project_id,
@@ -23,8 +24,15 @@ chosen as (
         and ($organization is null or organization_id = $organization)
         and ($project is null or project_slug = $project)
         and ($environment is null or environment = $environment)
-        and ($release is null or release = $release)
     group by all
+),
+
+-- before one release is chosen, or its share would be all
+chosen as (
+    select
+        *,
+        (sessions / nullif(sum(sessions) over (partition by organization_id, project_id), 0))::double as share
+    from releases
 )
 
 select
@@ -32,9 +40,7 @@ select
     chosen.project_slug as project,
     impact.released_at,
     chosen.sessions,
-    (chosen.sessions / nullif(sum(chosen.sessions) over (
-        partition by chosen.organization_id, chosen.project_id
-    ), 0))::double as share,
+    chosen.share,
     (1 - chosen.crashed / nullif(chosen.sessions, 0))::double as crash_free_sessions,
     (1 - chosen.crashed_user_days / nullif(chosen.user_days, 0))::double as crash_free_users,
     impact.new_issues_72h as new_issues
@@ -44,5 +50,6 @@ left join marts.deploy_impact as impact
     and chosen.project_id = impact.project_id
     and chosen.release = impact.release
 where chosen.sessions > 0
+    and ($release is null or chosen.release = $release)
 order by impact.released_at desc nulls last, chosen.sessions desc, chosen.release
 limit 15

@@ -1,5 +1,5 @@
 -- Release adoption: How fast do users move to the newest release?
--- Sessions by UTC day. For one project: its seven newest releases by name; for several: how many releases each was behind its project's newest on that day.
+-- Sessions by UTC day, of all releases. For one project: its seven newest releases by name; for several: how many releases each was behind its project's newest on that day.
 with
 chosen as (
     select day, project_slug, release, release_age, released_at, session_count
@@ -8,7 +8,6 @@ chosen as (
         and (null::varchar is null or organization_id = null::varchar)
         and (coalesce([[{{project}}, ]] null::varchar) is null or project_slug = coalesce([[{{project}}, ]] null::varchar))
         and (coalesce([[{{environment}}, ]] null::varchar) is null or environment = coalesce([[{{environment}}, ]] null::varchar))
-        and (coalesce([[{{release}}, ]] null::varchar) is null or release = coalesce([[{{release}}, ]] null::varchar))
 ),
 
 newest_first as (

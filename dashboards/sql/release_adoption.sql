@@ -1,5 +1,5 @@
 -- Release adoption: How fast do users move to the newest release?
--- Sessions by UTC day. For one project: its seven newest releases by name; for several: how many releases each was behind its project's newest on that day.
+-- Sessions by UTC day, of all releases. For one project: its seven newest releases by name; for several: how many releases each was behind its project's newest on that day.
 with
 chosen as (
     select day, project_slug, release, release_age, released_at, session_count

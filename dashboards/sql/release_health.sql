@@ -1,7 +1,7 @@
 -- Release health: Which release is healthy?
--- Sessions of the chosen days by project and release, newest release first. New issues: those of the project first seen in the 72 hours after the release. Crash-free users are user-days.
+-- Sessions of the chosen days by project and release, newest release first. Share: of the sessions of all releases of the project. New issues: those of the project first seen in the 72 hours after the release. Crash-free users are user-days.
 with
-chosen as (
+releases as (
     select
         organization_id,
         project_id,
@@ -15,6 +15,14 @@ chosen as (
     where day between (select max(as_of)::date - 28 from meta.runs) and (select max(as_of)::date - 1 from meta.runs)
         and release <> ''
     group by all
+),
+
+-- before one release is chosen, or its share would be all
+chosen as (
+    select
+        *,
+        (sessions / nullif(sum(sessions) over (partition by organization_id, project_id), 0))::double as share
+    from releases
 )
 
 select
@@ -22,9 +30,7 @@ select
     chosen.project_slug as project,
     impact.released_at,
     chosen.sessions,
-    (chosen.sessions / nullif(sum(chosen.sessions) over (
-        partition by chosen.organization_id, chosen.project_id
-    ), 0))::double as share,
+    chosen.share,
     (1 - chosen.crashed / nullif(chosen.sessions, 0))::double as crash_free_sessions,
     (1 - chosen.crashed_user_days / nullif(chosen.user_days, 0))::double as crash_free_users,
     impact.new_issues_72h as new_issues

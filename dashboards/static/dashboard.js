@@ -82,13 +82,14 @@ function go(change, keepScroll = true) {
 const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 const decimal = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+const fraction = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 2 });
 const inUtc = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
 const dayWords = inUtc({ day: "numeric", month: "short", year: "numeric" });
 const timeWords = inUtc({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 const FORMATS = {
   count: (value) => (Math.abs(value) >= 1e7 ? short : number).format(value),
-  decimal: (value) => decimal.format(value),
+  decimal: (value) => (Math.abs(value) < 1 ? fraction : decimal).format(value),
   percent: (value) => (value * 100).toFixed(value > 0.99 && value < 1 ? 2 : 1) + " %",
   percent0: (value) => Math.round(value * 100) + " %",
   change: (value) => percentage(value),

@@ -187,6 +187,21 @@ def test_nothing_overflows_on_a_phone(page: Page, address: str, name: str) -> No
         ".filter(drawn => drawn.getBoundingClientRect().right > 390).length"
     )
     assert wide == 0
+    assert page.evaluate("document.getElementById('pages').scrollWidth") <= 390 - 2 * 8  # none is hidden
+
+
+def test_columns_that_answer_the_question_are_seen_on_a_phone(page: Page, address: str) -> None:
+    page.view(390, 844, phone=True)
+    page.open(f"{address}/?page=releases")
+    page.draw_everything()
+    right = "Math.max(...[...document.querySelectorAll('th')].map(h => h.getBoundingClientRect().right))"
+    assert page.evaluate(right) <= 390
+
+
+def test_small_rates_are_not_rounded_to_nothing(page: Page, address: str) -> None:
+    start(page, f"{address}/")
+    shown = page.evaluate("[0, 0.0417, 0.4, 0.96, 1.04, 12.34].map(FORMATS.decimal)")
+    assert shown == ["0", "0.042", "0.4", "0.96", "1", "12.3"]
 
 
 @pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])

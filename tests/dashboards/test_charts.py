@@ -274,6 +274,18 @@ def test_days_that_were_never_asked_for_are_not_compared_with(published: Publish
     assert compared == []
 
 
+def test_a_chosen_release_is_measured_against_its_whole_project(published: Published) -> None:
+    def asked(name: str, **address: str) -> list[dict[str, Any]]:
+        answer = published.ask(CHARTS[name].query, values(published, days="90", **address))
+        return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+    shown = asked("release_health")[0]
+    assert 0 < shown["share"] < 1
+    chosen = asked("release_health", release=shown["release"])
+    assert [row for row in chosen if row["project"] == shown["project"]] == [shown]
+    assert "release" not in CHARTS["release_adoption"].follows  # alone, each would be adopted by all
+
+
 def test_charts_read_marts_and_names_only() -> None:
     from warehouse.mart_files import _relations, all_marts
 
