@@ -67,7 +67,7 @@ EVENT_DETAILS = Table(
         Column("end_timestamp", Type.TIMESTAMP, "End of a transaction (UTC).", "endTimestamp"),
         Column("breakdowns", Type.JSON, "Time of a transaction by kind of span.", "breakdowns"),
         Column("resolved_with", Type.JSON, "Integrations that can resolve it.", "resolvedWith"),
-        Column("sdk_updates", Type.JSON, "Updates of the SDK that Sentry proposes.", "sdkUpdates"),
+        Column("sdk_updates", Type.JSON, "Updates of the SDK that Sentry suggests.", "sdkUpdates"),
     ),
 )
 
@@ -100,7 +100,7 @@ EVENT_EXCEPTIONS = _table(
         Column("mechanism_synthetic", Type.BOOLEAN, "Made by the SDK.", "mechanism/synthetic"),
         Column("mechanism_description", Type.VARCHAR, "The mechanism in words.", "mechanism/description"),
         Column("mechanism_help_link", Type.VARCHAR, "Where to read about it.", "mechanism/help_link"),
-        Column("mechanism_source", Type.VARCHAR, "Attribute that held it in its parent.", "mechanism/source"),
+        Column("mechanism_source", Type.VARCHAR, "Attribute of its parent that held it.", "mechanism/source"),
         Column(
             "mechanism_exception_id",
             Type.VARCHAR,
@@ -201,13 +201,13 @@ EVENT_FRAMES = _table(
         Column("vars", Type.JSON, "Local variables.", "vars"),
         Column("instruction_addr", Type.VARCHAR, "Address of the instruction, in hex.", "instructionAddr"),
         Column("symbol_addr", Type.VARCHAR, "Address of the symbol, in hex.", "symbolAddr"),
-        Column("addr_mode", Type.VARCHAR, "What addresses count from.", "addrMode"),
+        Column("addr_mode", Type.VARCHAR, "What addresses are relative to.", "addrMode"),
         Column("trust", Type.VARCHAR, "How the frame was found in memory.", "trust"),
-        Column("symbolicator_status", Type.VARCHAR, "What symbolication came to.", "symbolicatorStatus"),
+        Column("symbolicator_status", Type.VARCHAR, "Result of symbolication.", "symbolicatorStatus"),
         Column("source_link", Type.VARCHAR, "Address of the line in a repository.", "sourceLink"),
         Column("map_url", Type.VARCHAR, "Address of the source map.", "mapUrl"),
         Column("lock", Type.JSON, "Lock the frame holds or waits for.", "lock"),
-        Column("errors", Type.JSON, "What went wrong in processing it.", "errors"),
+        Column("errors", Type.JSON, "Problems in processing it.", "errors"),
     ),
     each=tuple(
         Each(
@@ -253,13 +253,13 @@ EVENT_BREADCRUMBS = _table(
     (
         Column("breadcrumb_position", Type.BIGINT, "Place from 0, the oldest first.", POSITION),
         Column("breadcrumb_type", Type.VARCHAR, "default, http, navigation, …", "type"),
-        Column("timestamp", Type.TIMESTAMP, "When it was left (UTC).", "timestamp"),
+        Column("timestamp", Type.TIMESTAMP, "When it was recorded (UTC).", "timestamp"),
         Column("level", Type.VARCHAR, "Severity.", "level"),
         Column("category", Type.VARCHAR, "Where it comes from.", "category"),
         Column("message", Type.VARCHAR, "Text.", "message"),
         Column("message_format", Type.VARCHAR, "Language of the text, such as sql.", "messageFormat"),
-        Column("message_raw", Type.VARCHAR, "Text before it was laid out.", "messageRaw"),
-        Column("data", Type.JSON, "What goes with it.", "data"),
+        Column("message_raw", Type.VARCHAR, "Text before it was formatted.", "messageRaw"),
+        Column("data", Type.JSON, "Further data.", "data"),
         Column("breadcrumb_event_id", Type.VARCHAR, "Another event it stands for.", "event_id"),
     ),
     each="entries[breadcrumbs]/data/values[]",
@@ -292,7 +292,7 @@ EVENT_SPANS = _table(
     (
         Column("span_position", Type.BIGINT, "Place in the transaction, from 0.", POSITION),
         Column("span_id", Type.VARCHAR, "Id of the span.", "span_id"),
-        Column("parent_span_id", Type.VARCHAR, "The span it is part of.", "parent_span_id"),
+        Column("parent_span_id", Type.VARCHAR, "The parent span.", "parent_span_id"),
         Column("trace_id", Type.VARCHAR, "The trace.", "trace_id"),
         Column("op", Type.VARCHAR, "Kind of work, such as db.", "op"),
         Column("description", Type.VARCHAR, "The work itself, such as the query.", "description"),
@@ -310,7 +310,7 @@ EVENT_SPANS = _table(
         ),
         Column("tags", Type.JSON, "Tags.", "tags"),
         Column("sentry_tags", Type.JSON, "Tags that Sentry set.", "sentry_tags"),
-        Column("data", Type.JSON, "What goes with it.", "data"),
+        Column("data", Type.JSON, "Further data.", "data"),
     ),
     each="entries[spans]/data[]",
 )
@@ -370,7 +370,7 @@ EVENT_CONTEXTS = _table(
         Column("boot_time", Type.TIMESTAMP, "device: last start (UTC).", "boot_time"),
         Column("trace_id", Type.VARCHAR, "trace: the trace.", "trace_id"),
         Column("span_id", Type.VARCHAR, "trace: the span.", "span_id"),
-        Column("parent_span_id", Type.VARCHAR, "trace: the span above.", "parent_span_id"),
+        Column("parent_span_id", Type.VARCHAR, "trace: the parent span.", "parent_span_id"),
         Column("op", Type.VARCHAR, "trace: kind of work.", "op"),
         Column("status", Type.VARCHAR, "trace: how it ended.", "status"),
         Column("app_identifier", Type.VARCHAR, "app: identifier.", "app_identifier"),

@@ -35,7 +35,7 @@ ISSUES = Table(
         Column("logger", Type.VARCHAR, "Logger that reported it.", "logger"),
         Column("assigned_to_type", Type.VARCHAR, "user or team; null when nobody.", "assignedTo/type"),
         Column("assigned_to_id", Type.VARCHAR, "Id of that user or team.", "assignedTo/id"),
-        Column("assigned_to_name", Type.VARCHAR, "Its name.", "assignedTo/name"),
+        Column("assigned_to_name", Type.VARCHAR, "Name of that user or team.", "assignedTo/name"),
         Column("assigned_to_email", Type.VARCHAR, "E-mail address of an assigned user.", "assignedTo/email"),
         Column(
             "event_count",
@@ -46,7 +46,7 @@ ISSUES = Table(
         Column(
             "user_count",
             Type.BIGINT,
-            "Users hit within Sentry's retention; not additive.",
+            "Users affected within Sentry's retention; not additive.",
             ("lifetime/userCount", "userCount"),
         ),
         Column("first_seen", Type.TIMESTAMP, "First event ever (UTC).", ("lifetime/firstSeen", "firstSeen")),
@@ -77,7 +77,7 @@ ISSUES = Table(
         Column(
             "merged_into_issue_id",
             Type.VARCHAR,
-            "The issue that Sentry answers with instead.",
+            "The issue it was merged into: Sentry answers with that one.",
             Context("merged_into_issue_id"),
         ),
         Column(

@@ -28,7 +28,7 @@ MEMBERS = Table(
             "Whether the user is suspended; null where not told.",
             "user/isSuspended",
         ),
-        Column("has_2fa", Type.BOOLEAN, "Whether the user has a second factor.", "user/has2fa"),
+        Column("has_2fa", Type.BOOLEAN, "Whether the user uses two-factor authentication.", "user/has2fa"),
         Column("last_login", Type.TIMESTAMP, "Last login (UTC).", "user/lastLogin"),
         Column("last_active", Type.TIMESTAMP, "Last activity (UTC).", "user/lastActive"),
         Column("flags", Type.JSON, "Flags such as sso:linked.", "flags"),

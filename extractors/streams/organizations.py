@@ -13,7 +13,9 @@ ORGANIZATIONS = Table(
         Column("name", Type.VARCHAR, "Display name.", "name"),
         Column("status", Type.VARCHAR, "active, pending deletion, …", "status/id"),
         Column("date_created", Type.TIMESTAMP, "When the organization was made (UTC).", "dateCreated"),
-        Column("require_2fa", Type.BOOLEAN, "Whether members must use two factors.", "require2FA"),
+        Column(
+            "require_2fa", Type.BOOLEAN, "Whether members must use two-factor authentication.", "require2FA"
+        ),
         Column("has_auth_provider", Type.BOOLEAN, "Whether single sign-on is set up.", "hasAuthProvider"),
         Column("is_early_adopter", Type.BOOLEAN, "Whether new features come early.", "isEarlyAdopter"),
         Column("features", Type.JSON, "Features switched on, as a list of names.", "features"),

@@ -36,7 +36,12 @@ OUTCOMES = Table(
             "never add up over categories.",
             "series/sum(quantity)",
         ),
-        Column("times_seen", Type.BIGINT, "How often it was counted.", "series/sum(times_seen)"),
+        Column(
+            "times_seen",
+            Type.BIGINT,
+            "How many times such an outcome was recorded.",
+            "series/sum(times_seen)",
+        ),
     ),
 )
 

@@ -3,7 +3,7 @@
 -- key: organization_id, project_id, day
 -- definition: opened = issues by the day of their first event; resolved, ignored, regressed (came back by
 --   itself) and reopened (by a person or escalation) = changes of state on that day, so an issue may count more
---   than once. Issues merged into another are left out.
+--   than once. Issues merged into another are left out, deleted ones stay.
 -- reconcile: select organization_id, project_id, count(*) as issues from issues
 --   where merged_into_issue_id is null and first_seen is not null group by all
 --   except select organization_id, project_id, sum(opened) from marts.issue_flow group by all

@@ -14,7 +14,7 @@
 -- day: The UTC day.
 -- quantity: Amount in the category's unit (bytes for attachment and categories that end in _byte, milliseconds for
 --   profile_duration and profile_duration_ui, otherwise a count); additive within a category.
--- times_seen: How often it was counted; additive within a category.
+-- times_seen: How many times such an outcome was recorded; additive within a category.
 with
 days as (
     select
