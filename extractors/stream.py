@@ -16,6 +16,12 @@ Parameters = tuple[tuple[str, str], ...]
 """Query parameters in order, repeatable. Values may hold {start} {end} {interval} {project_id}; one that
 mentions {start} or {end} is left out where the slice has no window."""
 
+EVERY_PROJECT = ("project", "-1")
+"""Asks for all projects that the token may see (facts §4.0); a run of chosen ones names them instead."""
+
+PROJECT_FIELDS = ("project.id", "project", "project.name")
+"""Discover's fields that tell whose a row is, so that rows of one project do not replace those of another."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

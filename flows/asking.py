@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from extractors.answer import Answer
 from extractors.errors import BadQuery, Gone, NotSentry, RetriesSpent, TooLarge
 from extractors.plan import Slice, fill, page_size, path_of
-from extractors.stream import Parameters, Request
+from extractors.stream import EVERY_PROJECT, PROJECT_FIELDS, Parameters, Request
 from flows.discovery import listed_projects
 
 if TYPE_CHECKING:
@@ -29,14 +29,8 @@ OUTSIDE_RETENTION = "more recent date range"
 NOT_KEPT = "outside of what Sentry keeps"
 """The reason of such a slice in meta.coverage, by which marts.completeness leaves its days out."""
 
-EVERY_PROJECT = ("project", "-1")
-"""Asks for all projects that the token may see (facts §4.0)."""
-
 SEVERAL_PROJECTS = ("from multiple projects", "multi project")
 """Words of the 400 of older servers whose plan has no questions about several projects (facts §4.0)."""
-
-PROJECT_FIELDS = ("project.id", "project", "project.name")
-"""Discover's fields that tell whose a row is, so that rows of one project do not replace those of another."""
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from extractors.errors import (
 )
 from extractors.governor import DEFAULT, Governor
 from extractors.plan import Organization, Project, Slice, fill, floor, path_of, stamp
-from extractors.stream import Parameters, Request, Stream
+from extractors.stream import EVERY_PROJECT, Parameters, Request, Stream
 from flows.answers import counted
-from flows.asking import EVERY_PROJECT, names_project, refuses_several
+from flows.asking import names_project, refuses_several
 from flows.check_home import check_home
 from flows.clients import Clients
 from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from extractors.archive import Page
-from extractors.stream import DiscoverQuery, Request, Stream
+from extractors.stream import PROJECT_FIELDS, DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
 from transforms.records import RecordReader
@@ -111,10 +112,25 @@ class Loader:
         """Loads what pages of one slice became, inside the caller's transaction."""
         first = pages[0]
         request = self.request(first.stream, first.request)
-        load(self.store, batch.frames, seen_at=first.loaded_at, clear=_rows_to_clear(first, request, batch))
+        clear = _rows_to_clear(first, request, batch)
+        if clear and request.shape == "discover" and not request.is_snapshot:
+            clear = replace(clear, only=self._of_chosen(first, request))
+        load(self.store, batch.frames, seen_at=first.loaded_at, clear=clear)
         if request.control:
             _apply_marks(self.store, pages)
         self._note(first, batch)
+
+    def _of_chosen(self, page: Page, request: Request) -> tuple[str, list[str]] | None:
+        """The column of an answer about chosen projects that tells whose a row is, and what it holds for
+        these: rows of others stay. None for an answer about all, or where nothing tells."""
+        chosen = [value for name, value in json.loads(page.parameters) if name == "project"]
+        owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
+        if owner is None or "-1" in chosen:
+            return None
+        if owner.at != "project.id":
+            slugs = "select slug from projects where organization_id = ? and list_contains(?, project_id)"
+            chosen = [row[0] for row in self.store.rows(slugs, [page.organization_id, chosen])]
+        return owner.name, chosen
 
     def _note(self, page: Page, batch: Batch) -> None:
         known = {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from extractors.plan import Organization, Project, Slice, floor, plan, requests_of
-from extractors.stream import DiscoverQuery, Request, Stream, all_streams
+from extractors.stream import EVERY_PROJECT, DiscoverQuery, Request, Stream, all_streams
 from flows.settings import Settings, UsageError
 from warehouse.checks import Check, drift_check
 
@@ -108,18 +108,37 @@ def listing_slices(
                     continue
                 # series are replaced: older intervals may be gone by now, or only be told by the day
                 again = settings.full_audit and request.load == "upsert"
+                name = (stream.name, request.name, organization.organization_id)
+                is_about_chosen = bool(settings.projects) and EVERY_PROJECT in request.parameters
+                if is_about_chosen and not projects:
+                    continue
                 for project in projects if stream.scope == "project" else [None]:
-                    scope = (organization.organization_id, project.project_id if project else "")
+                    mark = marks.get((*name, project.project_id if project else ""))
+                    if is_about_chosen:
+                        mark = _all_reached(marks, name, projects)
                     slices += plan(
                         stream,
                         adjusted(request, stream, settings),
                         organization,
                         project,
-                        watermark=None if again else marks.get((stream.name, request.name, *scope)),
+                        watermark=None if again else mark,
                         as_of=as_of,
                         since=since,
                     )
     return slices
+
+
+def _all_reached(
+    marks: Mapping[tuple[str, str, str, str], datetime],
+    name: tuple[str, str, str],
+    projects: Sequence[Project],
+) -> datetime | None:
+    """Up to when what is asked of an organization is loaded of each of these projects: by runs that chose it,
+    or by those that asked for all."""
+    reached = [
+        [mark for scope in ("", p.project_id) if (mark := marks.get((*name, scope)))] for p in projects
+    ]
+    return min(map(max, reached)) if all(reached) else None
 
 
 def wanted_requests(stream: Stream, settings: Settings) -> list[Request]:

@@ -25,7 +25,7 @@ from extractors.errors import (
 )
 from extractors.network import asking
 from extractors.plan import Organization, Slice, page_size, path_of, split
-from extractors.stream import DiscoverQuery, Request, Stream
+from extractors.stream import EVERY_PROJECT, DiscoverQuery, Request, Stream
 from flows.asking import NOT_KEPT, ask_items, ask_pages, asked, is_outside_retention
 from flows.clients import Clients
 from flows.loading import Loader
@@ -249,12 +249,14 @@ class Run:
         }
         if progress.children:
             state.add_slices(self.store, self.run_id, [plan_row(c) for c in progress.children])
+        is_about_chosen = self.only is not None and EVERY_PROJECT in self.request(slice_).parameters
         state.finish_slice(
             self.store,
             self.run_id,
             coverage,
             state="split" if progress.children else "done",
             moves_watermark=slice_.items is None,
+            chosen=self.only.get(slice_.organization_id, []) if self.only and is_about_chosen else None,
         )
         progress.closed = True
 

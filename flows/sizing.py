@@ -25,8 +25,8 @@ from extractors.errors import (
 )
 from extractors.plan import Organization, Project, Slice, counted_together, fill, floor, page_size, path_of
 from extractors.sizing import Counts, count_errors
-from extractors.stream import Request, Stream
-from flows.asking import EVERY_PROJECT, names_project, refuses_several
+from extractors.stream import EVERY_PROJECT, Request, Stream
+from flows.asking import names_project, refuses_several
 from flows.clients import Clients
 from flows.planning import ITEMS_A_SLICE
 from transforms.reader import make_reader

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from warehouse.schema import (
     Context,
@@ -26,12 +27,14 @@ WIDER = {
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Rows that make way: those of a scope whose interval starts in [start, end); no times = all of it."""
+    """Rows that make way: those of a scope whose interval starts in [start, end); no times = all of it.
+    `only` leaves others than those with one of its values in a column."""
 
     organization_id: str
     project_id: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    only: tuple[str, Sequence[str]] | None = None
 
 
 def load(
@@ -125,14 +128,18 @@ def _value(store: Store, table: Table, name: str, type_: Type) -> str:
 
 
 def _clear(store: Store, table: Table, clear: Clear) -> None:
-    conditions, values = ["organization_id = ?"], [clear.organization_id]
+    conditions: list[str] = ["organization_id = ?"]
+    values: list[Any] = [clear.organization_id]
     columns = {c.name: c for c in table.all_columns}
     if clear.project_id and columns.get("project_id") and columns["project_id"].at == Context("project_id"):
         conditions.append("project_id = ?")
         values.append(clear.project_id)
     if clear.start is not None and clear.end is not None and "interval_start" in columns:
         conditions.append("interval_start >= ? and interval_start < ?")
-        values += [clear.start, clear.end]  # type: ignore[list-item]  # DuckDB takes datetimes
+        values += [clear.start, clear.end]
+    if clear.only:
+        conditions.append(f"list_contains(?, {quote(clear.only[0])}::varchar)")
+        values.append(list(clear.only[1]))
     store.connection.execute(f"delete from {table.full_name} where {' and '.join(conditions)}", values)
 
 

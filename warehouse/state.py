@@ -223,9 +223,11 @@ def finish_slice(
     *,
     state: str = "done",
     moves_watermark: bool = True,
+    chosen: Sequence[str] | None = None,
 ) -> None:
     """Closes a slice with its coverage; when it was the last of its scope and all of them are whole, the
-    scope's watermark moves to the run's end, unless that run is a backfill. Inside the caller's transaction.
+    scope's watermark moves to the run's end, unless that run is a backfill. `chosen` are the projects that
+    an organization's slice was asked for: theirs move, if it was not all. Inside the caller's transaction.
     """
     store.connection.execute(
         "update meta.slices set state = ?, page_cursor = null where run_id = ? and slice_id = ?",
@@ -251,10 +253,11 @@ def finish_slice(
             CURSORS,
             [
                 dict(
-                    zip(("stream", "request", "organization_id", "project_id"), scope, strict=True),
+                    zip(("stream", "request", "organization_id", "project_id"), key, strict=True),
                     watermark=as_of,
                     run_id=run_id,
                 )
+                for key in ([scope] if chosen is None else [[*scope[:3], project] for project in chosen])
             ],
         )
 

@@ -386,6 +386,8 @@ def _value(event: dict[str, Any], field_: str) -> Any:
         return event["dateCreated"][:10] + "T00:00:00+00:00"
     if field_ == "project.id":
         return int(event["projectID"])
+    if field_ == "project":
+        return {WEB: "web", API: "api"}[event["projectID"]]
     if field_.startswith("tags["):
         return tags.get(field_[5:-1], "")
     return {"level": "error", "title": event["title"], "issue.id": int(event["groupID"])}.get(
