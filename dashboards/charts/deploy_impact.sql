@@ -5,7 +5,7 @@
 -- size: full
 -- empty: No release in these days.
 -- definition: The project's error events per hour in the 72 hours before and after each release of the chosen days,
---   whatever release sent them. Windows of close releases overlap.
+--   whatever release sent them. Windows of close releases overlap. The 15 newest are shown.
 select
     release,
     project_slug as project,

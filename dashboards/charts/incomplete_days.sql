@@ -5,7 +5,7 @@
 -- size: full
 -- empty: Every day asked for is complete.
 -- definition: Rows of marts.completeness in the chosen days whose status is not complete, days of the same table,
---   project, state and reason together; largest known gap first.
+--   project, state and reason together; largest known gap first, at most 40.
 select
     completeness.table_name,
     coalesce(project_names.project_slug, nullif(completeness.project_id, ''), 'organization') as project,

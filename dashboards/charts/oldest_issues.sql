@@ -5,7 +5,7 @@
 -- size: full
 -- empty: No open issue had an event in the last 30 days.
 -- definition: Open issues with an event in the 30 days before the newest run, by age (since the first event or the
---   last reopening).
+--   last reopening). The twelve oldest are shown.
 select
     coalesce(short_id, issue_id) as issue,
     coalesce(title, '') as title,

@@ -3,8 +3,8 @@
 -- page: every
 -- order: 0
 -- definition: Each figure is that of the chosen days beside the same number of days before, if those were all
---   asked for. Crash-free users are user-days: a user counts once a day and release. Open issues are those of
---   the newest run.
+--   asked for. Crash-free users are user-days: a user counts once a day, environment and release. Open issues are
+--   those of the newest run.
 with
 -- days before the first that was asked for say nothing: they must not pass for quiet ones
 known as (

@@ -4,8 +4,8 @@
 -- order: 50
 -- size: wide
 -- empty: No issue with a known activity was first seen in these days.
--- definition: New issues of the chosen days by the time until a person first did something about them: assigned,
---   commented, resolved, ignored, reviewed. Issues whose activity is not loaded are left out.
+-- definition: New issues of the chosen days by the time until a person first did something about them, such as
+--   assign, comment or resolve. Issues whose activity is not loaded are left out.
 with
 chosen as (
     select hours_to_first_response as hours

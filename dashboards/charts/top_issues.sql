@@ -4,9 +4,9 @@
 -- order: 40
 -- size: full
 -- empty: No error event in these days.
--- definition: Issues by stored events in the chosen days, beside the same number of days before. New: first event
---   in the chosen days. Users: as Sentry counts them over all of its retention, usually 90 days, whatever days,
---   environment and release are chosen; they may be more than the events of the chosen days.
+-- definition: The 15 issues with most stored events in the chosen days, beside the same number of days before. New:
+--   first event in the chosen days. Users: as Sentry counts them over all of its retention, usually 90 days,
+--   whatever days, environment and release are chosen; they may be more than the events of the chosen days.
 with
 -- first those shown, then who they are and what they made before: the many others are added up once only
 noisiest as materialized (

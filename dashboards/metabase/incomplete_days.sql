@@ -1,5 +1,5 @@
 -- Days that are not complete: What is missing, and why?
--- Rows of marts.completeness in the chosen days whose status is not complete, days of the same table, project, state and reason together; largest known gap first.
+-- Rows of marts.completeness in the chosen days whose status is not complete, days of the same table, project, state and reason together; largest known gap first, at most 40.
 select
     completeness.table_name,
     coalesce(project_names.project_slug, nullif(completeness.project_id, ''), 'organization') as project,

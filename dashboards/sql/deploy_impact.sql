@@ -1,5 +1,5 @@
 -- Errors before and after each release: Did a release make things worse?
--- The project's error events per hour in the 72 hours before and after each release of the chosen days, whatever release sent them. Windows of close releases overlap.
+-- The project's error events per hour in the 72 hours before and after each release of the chosen days, whatever release sent them. Windows of close releases overlap. The 15 newest are shown.
 select
     release,
     project_slug as project,

@@ -1,5 +1,5 @@
 -- Oldest open issues that still happen: Which open issues have waited longest and still happen?
--- Open issues with an event in the 30 days before the newest run, by age (since the first event or the last reopening).
+-- Open issues with an event in the 30 days before the newest run, by age (since the first event or the last reopening). The twelve oldest are shown.
 select
     coalesce(short_id, issue_id) as issue,
     coalesce(title, '') as title,

@@ -1,5 +1,5 @@
 -- Release health: Which release is healthy?
--- Sessions of the chosen days by project and release, newest release first. Share: of the sessions of all releases of the project. New issues: those of the project first seen in the 72 hours after the release. Crash-free users are user-days.
+-- Sessions of the chosen days by project and release, newest release first. Share: of the sessions of all releases of the project. New issues: those of the project first seen in the 72 hours after the release. Crash-free users are user-days. The 15 newest are shown.
 with
 releases as (
     select

@@ -1,5 +1,5 @@
 -- Time to first response: How soon does somebody look at a new issue?
--- New issues of the chosen days by the time until a person first did something about them: assigned, commented, resolved, ignored, reviewed. Issues whose activity is not loaded are left out.
+-- New issues of the chosen days by the time until a person first did something about them, such as assign, comment or resolve. Issues whose activity is not loaded are left out.
 with
 chosen as (
     select hours_to_first_response as hours
