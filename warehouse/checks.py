@@ -62,7 +62,7 @@ def declared_checks(tables: Sequence[Table]) -> Iterator[Check]:
         yield Check(
             f"unique_{table.name}",
             "fail",
-            f"Rows of {table.name} whose key is null or stands more than once.",
+            f"Rows of {table.name} whose key is null or not unique.",
             f"select {keys} from {table.full_name} group by all having count(*) > 1 or {missing}",
         )
         parent = by_name.get(table.parent)

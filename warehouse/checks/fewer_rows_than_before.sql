@@ -1,5 +1,5 @@
 -- severity: fail
--- Tables that lost rows since the file published last, although rows never leave for Sentry's forgetting.
+-- Tables with fewer rows than in the file published last, although rows are never removed.
 select
     'events' as table_name,
     (select count(*) from before.main.events) as before,

@@ -1,5 +1,5 @@
 -- severity: fail
--- Days of outcomes that stand both hourly and daily, and so would be counted twice.
+-- Days of outcomes with both hourly and daily rows, and so would be counted twice.
 select
     organization_id,
     project_id,

@@ -1,5 +1,5 @@
 -- severity: warn
--- Days whose sessions by status do not add up to the sessions that rates were asked for, by more than 1 %.
+-- Days whose sessions by status do not add up to the sessions of their rates, by more than 1 %.
 with newest as (
     select max(as_of) as as_of from meta.runs
 ),

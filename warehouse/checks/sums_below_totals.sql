@@ -1,5 +1,5 @@
 -- severity: fail
--- Slices that are told complete although fewer rows were loaded than Sentry counts.
+-- Slices that are called complete although fewer rows were loaded than Sentry counts.
 select
     stream,
     request,

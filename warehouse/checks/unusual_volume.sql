@@ -1,5 +1,5 @@
 -- severity: warn
--- Streams of an organization whose answers held less than a fifth of what its seven runs before held at the median.
+-- Streams of an organization whose answers held less than a fifth of the median of their seven runs before.
 with volumes as (
     select
         r.run_id,
