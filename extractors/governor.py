@@ -146,7 +146,7 @@ class Seen:
     count, left  X-Sentry-Rate-Limit-Limit and -Remaining
     reset        -Reset, seconds of the server's clock
     date         the server's clock, whole seconds
-    concurrency, concurrency_left   -ConcurrentLimit and -ConcurrentRemaining
+    concurrency  -ConcurrentLimit
     window       from the words of a 429: "Limit is 3 requests in 1 seconds"
     concurrent   a 429 because of too many at once
     """
@@ -158,7 +158,6 @@ class Seen:
     reset: int | None = None
     date: float | None = None
     concurrency: int | None = None
-    concurrency_left: int | None = None
     window: float | None = None
     retry_after: float | None = None
     concurrent: bool = False
@@ -190,7 +189,6 @@ class Seen:
             reset=reset,
             date=date,
             concurrency=number("concurrentlimit") or None,
-            concurrency_left=number("concurrentremaining"),
             window=float(words[1]) if words else None,
             retry_after=float(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else None,
             concurrent=status == 429 and "concurren" in text.lower(),

@@ -31,7 +31,6 @@ PRODUCTS = (
     "reports", "inbox", "loyalty", "media", "gateway", "planner",
 )  # fmt: skip
 BROWSERS = ("Chrome 131.0.0", "Firefox 132.0", "Safari 18.1", "Edge 131.0.0", "Chrome Mobile 130.0.0")
-ENVIRONMENTS = ("production", "staging")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,6 @@ class World:
         return datetime.now(UTC) + self.offset
 
     @property
-    def now_ms(self) -> int:
-        return to_ms(self.now())
-
-    @property
     def tick(self) -> datetime:
         """The start, or the end of the last night."""
         return self._tick
