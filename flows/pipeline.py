@@ -52,7 +52,7 @@ from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table
 from warehouse.lock import hold
-from warehouse.store import Store, remove_rebuilt
+from warehouse.store import Store, remove_leftovers
 from warehouse.worklist import worklist
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def _export(
     workers: Workers,
 ) -> Result:
     began = datetime.now(UTC)
-    remove_rebuilt(settings.home_path)
+    remove_leftovers(settings.home_path)
     file = settings.home_path / "warehouse.duckdb"
     fresh, unused = not file.exists(), False
     store = Store(file, memory_limit=settings.memory)

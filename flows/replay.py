@@ -38,7 +38,7 @@ from warehouse.store import (
     WarehouseError,
     fold_log,
     is_locked,
-    remove_rebuilt,
+    remove_leftovers,
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -127,7 +127,7 @@ def _replay(
     home = settings.home_path
     archive = Archive(home / "raw")
     old, new = home / "warehouse.duckdb", home / REBUILT
-    remove_rebuilt(home)
+    remove_leftovers(home)
     registered, begins_after = registered_files(old)
     if begins_after is not None:
         # what was removed can not be rebuilt: its rows stay, the rest is loaded over them
@@ -165,7 +165,7 @@ def _replay(
                 _refuse_loss(archive, rebuild.damaged if registered is not None else ())
                 _verify(store, known, home / "published" / "sentry.duckdb")
     except BaseException:
-        remove_rebuilt(home)
+        remove_leftovers(home)
         raise
     _swap(old, new, damaged=registered is None)
     return replayed

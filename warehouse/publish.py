@@ -47,7 +47,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WAREHOUSE = "warehouse.duckdb"
-REWRITTEN = "warehouse.compact.duckdb"
 
 MANIFEST_VERSION = 1
 """Raised when something in manifest.json goes or changes its meaning."""
@@ -91,13 +90,12 @@ def publish(
     (home / FOLDER).chmod(folder_mode)
     with one_publisher(home):
         compacted_at = _compacted_at(home / LINK)
-        if compact or (compact_days and _now() - compacted_at >= timedelta(days=compact_days)):
-            with _said_for_people(source):
-                _within(memory_limit, lambda limit: rewrite(source, limit))
-            compacted_at = _now()
         partial = begin_generation(home)
         try:
             with _said_for_people(source):
+                if compact or (compact_days and _now() - compacted_at >= timedelta(days=compact_days)):
+                    _within(memory_limit, lambda limit: rewrite(source, partial, limit))
+                    compacted_at = _now()
                 rows = _copy(source, partial / PUBLISHED, memory_limit)
                 _within(memory_limit, lambda limit: _build(partial, limit))
                 manifest = _within(memory_limit, lambda limit: _check(partial, rows, limit))
@@ -212,36 +210,34 @@ def _rows(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, int]
     }
 
 
-def rewrite(source: Path, memory_limit: str = MEMORY) -> None:
-    """Writes the warehouse anew, without the space that replaced rows left, and puts it in its place.
+def rewrite(source: Path, folder: Path, memory_limit: str) -> None:
+    """Writes the warehouse anew, without the space that replaced rows left, and puts it in its place. The
+    folder holds what is half done.
 
     Takes about 30 s per GB, and as much room on the disk. Raises WarehouseBusy while an export runs,
     WarehouseDamaged when not every row came along (the old file stays).
     """
-    fresh = source.with_name(REWRITTEN)
-    for left in (fresh, fresh.with_name(fresh.name + ".wal")):
+    fresh = folder / WAREHOUSE
+    for left in (fresh, fresh.with_name(fresh.name + ".wal")):  # of an attempt with less memory
         left.unlink(missing_ok=True)
-    try:
-        with _connect(source.with_name("tmp"), memory_limit) as connection:
-            attach_warehouse(connection, source, "old")
-            connection.execute("checkpoint old")  # no log may stay behind for the new file
-            connection.execute(
-                f"attach {literal(str(fresh))} as {CATALOG} (storage_version {literal(STORAGE_VERSION)})"
+    with _connect(folder / "tmp", memory_limit) as connection:
+        attach_warehouse(connection, source, "old")
+        connection.execute("checkpoint old")  # no log may stay behind for the new file
+        connection.execute(
+            f"attach {literal(str(fresh))} as {CATALOG} (storage_version {literal(STORAGE_VERSION)})"
+        )
+        connection.execute(f"copy from database old to {CATALOG}")
+        connection.execute(f"checkpoint {CATALOG}")
+        before, after = _rows(connection, "old"), _rows(connection, CATALOG)
+        if before != after:
+            lost = next(name for name in before if before[name] != after.get(name))
+            raise WarehouseDamaged(
+                f"{source} could not be written anew (rows of {lost}: {before[lost]} before, "
+                f"{after.get(lost, 0)} after); the old file stays."
             )
-            connection.execute(f"copy from database old to {CATALOG}")
-            connection.execute(f"checkpoint {CATALOG}")
-            before, after = _rows(connection, "old"), _rows(connection, CATALOG)
-            if before != after:
-                lost = next(name for name in before if before[name] != after.get(name))
-                raise WarehouseDamaged(
-                    f"{source} could not be written anew (rows of {lost}: {before[lost]} before, "
-                    f"{after.get(lost, 0)} after); the old file stays."
-                )
-            connection.execute(f"detach {CATALOG}")
-            fresh.chmod(0o600)
-            fresh.replace(source)  # while the old file is still locked
-    finally:
-        fresh.unlink(missing_ok=True)
+        connection.execute(f"detach {CATALOG}")
+        fresh.chmod(0o600)
+        fresh.replace(source)  # while the old file is still locked
 
 
 def _build(folder: Path, memory_limit: str) -> None:

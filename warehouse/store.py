@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -412,10 +413,12 @@ def _damaged(path: Path, error: duckdb.Error) -> str:
     )
 
 
-def remove_rebuilt(home: Path) -> None:
-    """Removes what a replay left that was cut off; the caller holds the home."""
+def remove_leftovers(home: Path) -> None:
+    """Removes what is of no use after a kill: the new file of a replay, rows that did not fit into memory.
+    The caller holds the home."""
     for left in (home / REBUILT, home / f"{REBUILT}.wal"):
         left.unlink(missing_ok=True)
+    shutil.rmtree(home / "tmp", ignore_errors=True)
 
 
 def make_private_folder(path: Path) -> None:

@@ -213,7 +213,7 @@ def test_the_weekly_rewrite_waits_for_its_day(home: Path, monkeypatch: pytest.Mo
     from warehouse import publish as module
 
     done: list[Path] = []
-    monkeypatch.setattr(module, "rewrite", lambda source, memory_limit: done.append(source))
+    monkeypatch.setattr(module, "rewrite", lambda source, *_: done.append(source))
     publish(home, compact_days=7)
     assert done == []
     file = home / "published" / "manifest.json"
@@ -234,8 +234,24 @@ def test_a_full_disk_while_it_is_written_anew(home: Path) -> None:
     )
     assert "WarehouseError" in said.stdout, said
     assert (home / "warehouse.duckdb").read_bytes() == before
-    assert not (home / "warehouse.compact.duckdb").exists()
-    assert not (home / "published").exists()
+    assert {p.name for p in home.iterdir()} == {"warehouse.duckdb", "generations"}
+    assert not list((home / "generations").glob(".*.partial"))
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from warehouse import publish
+publish._rows = lambda *_: os._exit(9)
+publish.publish(Path(sys.argv[1]), compact=True)
+"""
+
+
+def test_what_a_killed_rewrite_left_goes_with_the_next_publish(home: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", KILLED, str(home)], check=False).returncode == 9
+    publish(home)
+    assert {p.name for p in home.iterdir()} == {"warehouse.duckdb", "generations", "published"}
+    assert not list((home / "generations").glob(".*.partial"))
 
 
 # other clients

@@ -82,6 +82,8 @@ def test_files_that_were_never_committed_go_with_their_run(scene: Scene, tmp_pat
     scene.crash(trial, home, "between archive and commit", at=12)
     assert trial.kills
     assert disorder(home), "the crash left nothing behind"
+    (home / "tmp").mkdir(exist_ok=True)
+    (home / "tmp" / "duckdb_temp_storage_DEFAULT-0.tmp").touch()
     assert finish_export({**scene.values(home), "streams": {"exclude": ["sessions"]}}) == 0
     assert not disorder(home)
 
