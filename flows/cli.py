@@ -60,10 +60,17 @@ def cli(context: click.Context, home: str | None, config: str | None) -> None:
 
 def settings_of(context: click.Context, home: str | None, config: str | None, **overrides: Any) -> Any:
     """The settings of a command: its own options before those of the group."""
-    from flows.settings import load_settings
+    from flows.settings import FORGETTING, load_settings
 
     shared = context.obj or {}
-    return load_settings(config or shared.get("config"), {"home": home or shared.get("home"), **overrides})
+    chosen = {"home": home or shared.get("home"), **overrides}
+    settings = load_settings(config or shared.get("config"), chosen)
+    if context.info_name != "forget" and os.path.lexists(settings.home_path / FORGETTING):
+        say(
+            f"A person is being forgotten in {settings.home_path}, or that was cut off. Unless it is at "
+            "work, run `sentry-warehouse forget` again for the same value, as not all of it is gone."
+        )
+    return settings
 
 
 class Sql(click.Command):

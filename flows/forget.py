@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 
 from extractors.archive import Archive, Page
@@ -16,7 +17,7 @@ from flows.loading import known_fields
 from flows.planning import discover_queries
 from flows.policy import policy_of
 from flows.replay import Hooks, registered_files, replay, request_of
-from flows.settings import Settings, UsageError
+from flows.settings import FORGETTING, Settings, UsageError
 from transforms.privacy import KEY_FILE, Forgetting, Person, Privacy, load_key
 from transforms.repair import Unreadable
 from warehouse.generations import FOLDER, LINK
@@ -26,10 +27,7 @@ from warehouse.publish import publish
 from warehouse.schema import Table, literal, quote
 from warehouse.store import Store, WarehouseError
 
-UNFINISHED = ".forgetting"
-"""Stands in the home while a person is being forgotten: the next `forget` finishes what was cut off."""
-
-OURS = {"warehouse.duckdb", "raw", FOLDER, LINK, KEY_FILE, LOCK_FILE, UNFINISHED, "tmp"}
+OURS = {"warehouse.duckdb", "raw", FOLDER, LINK, KEY_FILE, LOCK_FILE, FORGETTING, "tmp"}
 COPIES = ("warehouse.*.duckdb", "warehouse.*.duckdb.wal", "warehouse.duckdb.wal")
 """Files that an earlier replay or a damage left behind."""
 
@@ -39,7 +37,8 @@ class Forgotten:
     """What was found and done. `records` counts by stream what stood in the archive, once for each time it
     was read; `rows` counts rows of tables that changed, or would: a dry run knows them only where archived
     pages were let go. `beside` are other values by which the same records named their user. `not_ours` are
-    files in the home that nothing was done with."""
+    files in the home that nothing was done with. `others_cut_off` says that a `forget` of another value has
+    still to be run again."""
 
     telling: bool = True
     files: int = 0
@@ -52,6 +51,7 @@ class Forgotten:
     beside: list[str] = field(default_factory=list)
     not_ours: list[str] = field(default_factory=list)
     finished_earlier: bool = False
+    others_cut_off: bool = False
 
     @property
     def found(self) -> bool:
@@ -74,7 +74,8 @@ def forget(settings: Settings, value: str, *, dry_run: bool = False) -> Forgotte
     key = _key(settings)
     person = Person(value, Privacy(policy_of(settings), key).hash)
     with hold(home):
-        return _Work(settings, person, Forgetting(person, key)).run(dry_run=dry_run)
+        mark = blake2b(person.hashes[-1].encode(), key=blake2b(key).digest(), digest_size=16).hexdigest()
+        return _Work(settings, person, Forgetting(person, key), mark).run(dry_run=dry_run)
 
 
 def _key(settings: Settings) -> bytes:
@@ -99,12 +100,13 @@ def _comparable(store: Store) -> Iterator[tuple[str, list[str]]]:
 
 
 class _Work:
-    def __init__(self, settings: Settings, person: Person, forgetting: Forgetting) -> None:
+    def __init__(self, settings: Settings, person: Person, forgetting: Forgetting, mark: str) -> None:
         self.settings = settings
         self.home = settings.home_path
         self.archive = Archive(self.home / "raw")
         self.person = person
         self.forgetting = forgetting
+        self.mark = mark
         self.report = Forgotten(telling=person.telling)
         self.registered: list[str] = []
         self.begins_after: datetime | None = None
@@ -117,8 +119,9 @@ class _Work:
     def run(self, *, dry_run: bool) -> Forgotten:
         registered, self.begins_after = registered_files(self.home / "warehouse.duckdb")
         self.registered = [str(row["file"]) for row in registered or []]
-        unfinished = self.home / UNFINISHED
-        self.report.finished_earlier = unfinished.exists()
+        begun = self._begun()
+        self.report.finished_earlier = self.mark in begun
+        self.report.others_cut_off = bool(begun - {self.mark})
         held = self._look()
         if (
             dry_run and self.begins_after is not None
@@ -133,7 +136,7 @@ class _Work:
         unseen = self.begins_after is not None and not self.person.telling
         if not (held or unseen or self.report.finished_earlier or self._left(self.home / "warehouse.duckdb")):
             return self.report
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        self._write_begun(begun | {self.mark})
         for file in held:
             pages, _ = self._without(self.archive.read(file))
             self.archive.rewrite(file, pages)
@@ -160,8 +163,28 @@ class _Work:
             )  # what publishing could not remove is no small matter here
         self.report.generations_removed = len(before)
         self._remove_copies()
-        unfinished.unlink()
+        self._write_begun(begun - {self.mark})
         return self.report
+
+    def _begun(self) -> set[str]:
+        """Marks of those whose forgetting has begun and not ended."""
+        file = self.home / FORGETTING
+        # one that is empty is an older version's, which did not note whose it was
+        return set(file.read_text().split()) or {self.mark} if file.exists() else set()
+
+    def _write_begun(self, marks: set[str]) -> None:
+        file = self.home / FORGETTING
+        if not marks:
+            file.unlink(missing_ok=True)
+            return
+        fresh = file.with_name(f"{FORGETTING}.new")
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w") as writer:
+            writer.write("\n".join(sorted(marks)) + "\n")
+            writer.flush()
+            os.fsync(descriptor)
+        fresh.replace(file)
 
     def _look(self) -> list[str]:
         """Archive files that hold the person."""

@@ -181,6 +181,12 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
     console = make_console()
     if done.finished_earlier:
         say("An earlier forget was cut off" + ("." if dry_run else ": it is finished now."))
+    if done.others_cut_off:
+        say(
+            "An earlier forget of another value was cut off: run it again for that one, as not all of it is "
+            "gone.",
+            "yellow",
+        )
     if not done.found:
         say(
             f"Nothing found in {counted(done.files, 'archive file')}"

@@ -154,6 +154,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"Settings(url={self.url!r}, organizations={self.organizations!r}, home={self.home!r})"
 
 
+FORGETTING = ".forgetting"
+"""Stands in the home while people are being forgotten, with a digest of each value that it was begun for."""
+
+
 def load_settings(
     config: str | None = None,
     overrides: Mapping[str, Any] | None = None,

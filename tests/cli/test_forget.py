@@ -37,6 +37,15 @@ def test_while_an_export_runs(folder: Path) -> None:
         ask(folder, "--user", "ana@shop.test").says_only(2, "in use", "wait")
 
 
+def test_one_that_was_cut_off_is_told_by_every_command(folder: Path) -> None:
+    (folder / "sentry-data" / ".forgetting").write_text("0123456789abcdef0123456789abcdef\n")
+    for command in ("status", "publish"):
+        outcome = run_command(command, folder=folder)
+        assert outcome.code == 0
+        assert "run `sentry-warehouse forget` again" in outcome.err
+    assert "of another value was cut off" in ask(folder, "--user", "ana@shop.test").out
+
+
 def test_mistakes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     ask(folder).says(2, "--user")
     ask(folder, "--user", "").says(2, "one line")

@@ -13,10 +13,10 @@ import pytest
 from extractors.archive import Archive
 from extractors.sandbox import Sandbox, SandboxOptions
 from flows import forget as forgetting
-from flows.forget import UNFINISHED, forget
+from flows.forget import forget
 from flows.policy import policy_of
 from flows.replay import replay
-from flows.settings import Settings, UsageError
+from flows.settings import FORGETTING, Settings, UsageError
 from tests.export.conftest import query, run_export, settings_for
 from tests.export.test_privacy import texts_on_disk
 from tests.export.test_replay import differing
@@ -104,7 +104,7 @@ def test_nothing_is_left_and_nothing_comes_back(
     assert done.not_ours == ["notes.txt"]
     assert done.generations_removed == (2 if policy == "hash" else 1)
     assert len(list((home / "generations").glob("[!.]*"))) == 1
-    assert not (home / UNFINISHED).exists()
+    assert not (home / FORGETTING).exists()
 
     # events stay, all other rows stay as they were
     after = rows(home, "select count(*), count(distinct event_id), count(distinct user_email) from events")
@@ -216,11 +216,14 @@ def test_cut_off_again_and_again(
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(where, name, how)
             forget(settings, value)
-        assert (home / UNFINISHED).exists()
+        assert (home / FORGETTING).exists()
+        assert value not in (home / FORGETTING).read_text()
+    other = forget(settings, "nobody@example.com")  # finishes nothing of this one
+    assert (other.finished_earlier, other.others_cut_off) == (False, True)
     done = forget(settings, value)
     assert done.finished_earlier
     assert leaks(settings, value) == set()
-    assert not (home / UNFINISHED).exists()
+    assert not (home / FORGETTING).exists()
     assert rows(home, "select count(*) from events") == query(home, "select count(*) from events")
 
 
