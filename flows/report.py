@@ -387,7 +387,7 @@ def _print_runs(console: Any, runs: Sequence[dict[str, Any]]) -> None:
             f"The last one: {visible(runs[0]['note'])}", style="yellow", markup=False, soft_wrap=True
         )
     if any(run["status"] == "interrupted" for run in runs):
-        console.print("A run was interrupted: the next one of its command goes on where it stopped.")
+        console.print("A run was interrupted: the next one of its command reads the rest.")
 
 
 def drift_in_words(row: dict[str, Any]) -> str:

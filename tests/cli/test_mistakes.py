@@ -259,7 +259,7 @@ def test_an_export_that_was_cut_off(run: Run, tmp_path: Path) -> None:
         begin_run(store, {**row, "as_of": "2026-11-22 02:20:00"})
     shown = run("status")
     assert "interrupted" in shown.out
-    assert "goes on where it stopped" in shown.out
+    assert "reads the rest" in shown.out
     assert "running" not in shown.out
     assert json.loads(run("status", "--json").out)["runs"][0]["status"] == "interrupted"
 
