@@ -86,7 +86,11 @@ COVERAGE = _table(
             Type.BIGINT,
             "What there is by Sentry's own figures (events, sessions, quantities, counts), where they tell.",
         ),
-        ("loaded", Type.BIGINT, "What the warehouse holds of that."),
+        (
+            "loaded",
+            Type.BIGINT,
+            "What the warehouse holds of that; of events of a day that was read whole, what Sentry listed.",
+        ),
         (
             "reason",
             Type.VARCHAR,

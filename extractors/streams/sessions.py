@@ -13,7 +13,7 @@ ENVIRONMENT = Column(
     "environment", Type.VARCHAR, "Environment; empty where none was sent.", "by/environment", ""
 )
 INTERVAL = Column("interval_start", Type.TIMESTAMP, "Start of the interval (UTC).", "interval")
-SECONDS = Column("interval_seconds", Type.BIGINT, "Its length.", Context("interval_seconds"))
+SECONDS = Column("interval_seconds", Type.BIGINT, "Its length: 86400, a day.", Context("interval_seconds"))
 
 SESSIONS = Table(
     "sessions",
@@ -73,12 +73,12 @@ SESSION_HEALTH = Table(
         _measure(
             "session_duration_p50",
             "p50(session.duration)",
-            "Median duration in ms; null since 2023; not additive.",
+            "Median duration in ms; null since 2023, when Sentry stopped recording it; not additive.",
         ),
         _measure(
             "session_duration_p95",
             "p95(session.duration)",
-            "95th percentile of duration in ms; not additive.",
+            "95th percentile of duration in ms; null since 2023; not additive.",
         ),
     ),
 )

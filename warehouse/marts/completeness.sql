@@ -23,8 +23,8 @@
 -- expected: What there is by Sentry's own figures: events, sessions, quantities of outcomes (all categories together),
 --   what a Discover query counts; of issues, projects and event_details what events tell. Null where nothing tells,
 --   or only of several days together; additive within a table.
--- loaded: What the warehouse holds of that, or the records of a list; null where a slice spans several days;
---   additive within a table.
+-- loaded: What the warehouse holds of that (of events of a day that was read whole, what Sentry listed), or the
+--   records of a list; null where a slice spans several days; additive within a table.
 -- ratio: loaded / expected; 1 where nothing is expected, null where expected is; not additive.
 -- status: complete, sampled, partial, capped, gone, forbidden or failed.
 -- checked_at: When the newest slice or audit of the day was done (UTC).
