@@ -113,7 +113,8 @@ def tables_page(streams: Sequence[Stream]) -> str:
         "Times are UTC without a zone. Ids are text. Key columns are unique together and, except in "
         "`discover_…` tables, never null: DuckDB does not enforce that, but each publish checks it.",
         "Every table of `main` also has `_run_id`, the run that loaded the row (`meta.runs`), and "
-        "`_loaded_at`, when that was (UTC). They are not repeated below. "
+        "`_loaded_at`, when that was (UTC). They are not repeated below. What Sentry no longer lists stays, "
+        "so a member who left, say, has an older `_run_id` than the others. "
         "Each table of the published file carries these texts as comments: "
         "`select column_name, comment from duckdb_columns() where table_name = 'issues'`.",
         "\n".join(_contents(streams)),

@@ -5,7 +5,7 @@ from warehouse.schema import Column, Table, Type
 
 MEMBERS = Table(
     "members",
-    "One row per membership or open invitation.",
+    "One row per membership or open invitation; those that ended stay, with an older _run_id.",
     ("member_id",),
     (
         Column("member_id", Type.VARCHAR, "Sentry's id of the membership.", "id"),

@@ -7,7 +7,7 @@ PROJECT_ID = Column("project_id", Type.VARCHAR, "The project.", Parent("id"))
 
 PROJECTS = Table(
     "projects",
-    "One row per project.",
+    "One row per project; those that Sentry no longer lists stay, with an older _run_id.",
     ("project_id",),
     (
         Column("project_id", Type.VARCHAR, "Sentry's id of the project.", "id"),

@@ -10,7 +10,8 @@ VERSION = Column("version", Type.VARCHAR, "The release's version.", Parent("vers
 
 RELEASES = Table(
     "releases",
-    "One row per release of the organization.",
+    "One row per release of the organization. Those made in the last 30 days are read again each night, "
+    "others by export --full-audit only.",
     ("release_id",),
     (
         Column("release_id", Type.VARCHAR, "Sentry's id of the release.", "id"),

@@ -5,7 +5,7 @@ from warehouse.schema import Column, Table, Type
 
 TEAMS = Table(
     "teams",
-    "One row per team.",
+    "One row per team; those that were deleted stay, with an older _run_id.",
     ("team_id",),
     (
         Column("team_id", Type.VARCHAR, "Sentry's id of the team.", "id"),

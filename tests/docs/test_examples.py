@@ -18,6 +18,7 @@ from flows.progress import Progress
 from flows.settings import load_settings
 from warehouse.bookkeeping import BOOKKEEPING
 from warehouse.mart_files import all_marts
+from warehouse.schema import create_statements
 
 TABLES = [
     *(table.name for table in declared_tables(all_streams())),
@@ -72,6 +73,24 @@ def test_no_row_is_called_well_only_where_it_is(table: str) -> None:
                 r"How (?!many events of)|When were|Since|What does one|What did they", example.question
             )
             assert table not in ("event_measurements", "event_spans", "event_threads", "release_authors")
+
+
+def test_who_left_is_no_member_any_more() -> None:
+    columns = "organization_id, member_id, name, org_role, pending, has_2fa, _run_id"
+    (table,) = (t for t in declared_tables(all_streams()) if t.name == "members")
+    with duckdb.connect() as connection:
+        for statement in create_statements(table):
+            connection.execute(statement)
+        connection.execute(
+            f"insert into members ({columns}) values ('1', '1', 'left', 'owner', true, true, 'run 1'), "
+            "('1', '2', 'ana', 'owner', true, true, 'run 2'), ('2', '3', 'ben', 'owner', true, true, 'run 1')"
+        )
+        administer, invited, factors = (
+            connection.execute(example.sql).fetchall() for example in examples_of("members")
+        )
+    assert [name for name, _ in administer] == ["ana", "ben"]
+    assert [name for name, _ in invited] == ["ana", "ben"]
+    assert factors == [(True, 2)]
 
 
 def test_no_questions_are_left_over() -> None:

@@ -23,7 +23,7 @@
 -- change_ratio: events_per_hour_after / events_per_hour_before - 1; null where there were none before,
 --   or while no time is over; not additive.
 -- new_issues_72h: Issues of the project first seen in the 72 hours after; not additive, windows overlap.
--- new_issues: Issues that Sentry says came with this release, up to now; additive.
+-- new_issues: Issues that Sentry says came with this release, when it was read last (releases); additive.
 with
 newest_run as (
     select max(as_of) as as_of from meta.runs
