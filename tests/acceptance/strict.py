@@ -127,7 +127,7 @@ class StrictSentry:
                     return answer
         except Refused as refused:
             return refused.status, refused.body, {}
-        self.complain(asked, "no such path")
+        self.complain(asked, "no such path, or ROUTES lacks it")
         return 404, b"", {"Content-Type": "text/html"}
 
     def complain(self, asked: Asked, what: str) -> None:
@@ -218,6 +218,10 @@ class StrictSentry:
     def organization(self, asked: Asked, org: str) -> Answer:
         self._org(org)
         return 200, self.world.organization, {}
+
+    def nothing(self, asked: Asked, org: str) -> Answer:
+        self._org(org)
+        return self.page(asked, [])
 
     def organizations(self, asked: Asked) -> Answer:
         return self.page(asked, [self.world.organization])
@@ -413,6 +417,7 @@ ROUTES = (
     (r"/organizations/", "organizations"),
     (ORG, "organization"),
     (ORG + r"(projects|teams|members|releases)/", "listing"),
+    (ORG + r"environments/", "nothing"),
     (ORG + r"issues/", "issues"),
     (ORG + r"issues/(\d+)/", "issue"),
     (ORG + r"issues/(\d+)/events/latest/", "latest"),

@@ -15,11 +15,13 @@ import duckdb
 import msgspec
 import pytest
 
+from docs import test_examples
 from docs.pages import ROOT, all_pages, blocks, inline, names, rows, shell_lines
 from extractors.stream import all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
 from flows.cli import cli
 from flows.dictionary import declared_tables, pages, setting_meaning, stale_pages, write_pages
+from flows.examples import examples_of
 from flows.planning import discover_queries
 from flows.settings import PREFIX, SENTRY_VARIABLES, Settings
 from transforms.frames import polars_schema
@@ -86,6 +88,8 @@ def test_commands_shown_exist(page: Path) -> None:
             assert set(words[1:]) <= targets, line
         elif words and Path(words[0]).name == "sentry-warehouse":
             _check_command(words[1:], line)
+        elif words[:3] == [".venv/bin/python", "-m", "pytest"]:
+            assert all((ROOT / word).is_dir() for word in words if word.startswith("tests/")), line
         elif words[:1] == ["export"]:
             assert re.match(r"[A-Z_]+=", words[1]), line
         else:
@@ -197,8 +201,11 @@ def test_the_settings_example_is_valid() -> None:
     assert tuple(discover_queries(written)) == DEFAULT_QUERIES
 
 
-def test_the_stream_that_contributing_adds_works() -> None:
+def test_the_stream_that_contributing_adds_works(
+    database: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (source,), (payload,) = blocks(CONTRIBUTING, "python"), blocks(CONTRIBUTING, "json")
+    (questions,) = blocks(CONTRIBUTING, "sql")
     module = ModuleType("environments")
     sys.modules[module.__name__] = module
     try:
@@ -217,3 +224,13 @@ def test_the_stream_that_contributing_adds_works() -> None:
     assert f"{unheard.pop()}" in CONTRIBUTING.read_text("utf-8"), (
         "what the contract says of a forgotten field"
     )
+    (tmp_path / f"{table.name}.sql").write_text(questions, "utf-8")
+    monkeypatch.setattr("flows.examples.FOLDER", tmp_path)
+    test_examples.test_each_table_has_three_questions_about_it(table.name)
+    with database.cursor() as cursor:
+        cursor.begin()
+        for statement in create_statements(table):
+            cursor.execute(statement)
+        for example in examples_of(table.name):
+            cursor.execute(example.sql)
+        cursor.rollback()

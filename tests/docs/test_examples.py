@@ -52,7 +52,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("table", TABLES)
 def test_each_table_has_three_questions_about_it(table: str) -> None:
     examples = examples_of(table)
-    assert len(examples) == 3, f"write flows/questions/{table}.sql"
+    assert len(examples) == 3, (
+        f"flows/questions/{table}.sql: `-- A question?`, SQL and a semicolon, three times"
+    )
     for example in examples:
         asked, _, why_empty = example.question.partition("?")
         assert asked
@@ -94,7 +96,7 @@ def test_who_left_is_no_member_any_more() -> None:
 
 
 def test_no_questions_are_left_over() -> None:
-    assert {path.stem for path in FOLDER.iterdir()} == set(TABLES)
+    assert {path.stem for path in FOLDER.iterdir()} <= set(TABLES)
 
 
 @pytest.mark.xdist_group("exported")
