@@ -20,7 +20,7 @@ ORGANIZATIONS = Table(
         Column("is_early_adopter", Type.BOOLEAN, "Whether new features come early.", "isEarlyAdopter"),
         Column("features", Type.JSON, "Features switched on, as a list of names.", "features"),
         Column("organization_url", Type.VARCHAR, "Web address.", "links/organizationUrl"),
-        Column("region_url", Type.VARCHAR, "Host that holds its data.", "links/regionUrl"),
+        Column("region_url", Type.VARCHAR, "Address of the server that holds its data.", "links/regionUrl"),
     ),
 )
 
