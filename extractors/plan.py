@@ -116,11 +116,14 @@ def plan(
     start = _start(window, watermark, as_of, since)
     if start is None:
         return [base]
+    unread = None if since is not None else _unread(window, watermark, start)
+    edges = [time for time in (unread, start, as_of) if time is not None]
     return [
         replace(
             base, window_start=a, window_end=b, interval_seconds=int(step.total_seconds()) if step else None
         )
-        for a, b, step in _pieces(window, start, as_of)
+        for begin, end in pairwise(edges)
+        for a, b, step in _pieces(window, begin, end, as_of)
     ]
 
 
@@ -139,13 +142,22 @@ def _start(
     return None if start is None else floor(start, window.align)
 
 
+def _unread(window: Window, watermark: datetime | None, start: datetime) -> datetime | None:
+    """Where begins what no run has read after a long pause and a first run would not reach, if any is.
+    It is asked in pieces of its own: Sentry may still have it, or say that it does not."""
+    if watermark is None or window.first is None or window.overlap >= window.first:
+        return None
+    unread = floor(watermark, window.align)
+    return unread if unread < start else None
+
+
 def _pieces(
-    window: Window, start: datetime, end: datetime
+    window: Window, start: datetime, end: datetime, as_of: datetime
 ) -> Iterator[tuple[datetime, datetime, timedelta | None]]:
     recent = start
     if window.coarse:
         age, interval, longest = window.coarse
-        recent = max(start, floor(end - age, window.align))
+        recent = min(end, max(start, floor(as_of - age, window.align)))
         yield from ((a, b, interval) for a, b in _cut(start, recent, longest))
     yield from ((a, b, window.interval) for a, b in _cut(recent, end, window.longest))
 

@@ -72,10 +72,19 @@ def test_a_night_reads_what_is_new_and_the_overlap() -> None:
     assert cut("issues", before) == [(NOW - 90 * DAY, NOW, None)]
 
 
-def test_a_long_pause_reaches_back_to_what_sentry_keeps_and_no_further() -> None:
-    assert cut("events", NOW - 89 * DAY) == [(NOW - 90 * DAY, NOW, None)]
-    assert cut("events", NOW - 300 * DAY) == [(NOW - 90 * DAY, NOW, None)]
+def test_a_long_pause_asks_by_itself_for_what_sentry_may_keep_no_longer() -> None:
     assert cut("events", NOW - 80 * DAY) == [(NOW - 83 * DAY, NOW, None)]
+    assert cut("events", NOW - 89 * DAY) == [(NOW - 90 * DAY, NOW, None)]
+    assert cut("events", NOW - 300 * DAY) == [
+        (NOW - 300 * DAY, NOW - 90 * DAY, None),
+        (NOW - 90 * DAY, NOW, None),
+    ]
+    assert cut("outcomes", NOW - 95 * DAY)[:2] == [
+        (TODAY - 95 * DAY, TODAY - 90 * DAY, 86400),
+        (TODAY - 90 * DAY, TODAY - 30 * DAY, 86400),
+    ]
+    # a sweep is of what is there now
+    assert cut("issues", NOW - 300 * DAY) == [(NOW - 90 * DAY, NOW, None)]
 
 
 def test_outcomes_after_a_pause_are_by_the_day_where_they_are_older_than_thirty() -> None:
