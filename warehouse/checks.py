@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -121,7 +121,8 @@ def run_checks(
     before = _attach(store, published)
     findings = []
     try:
-        checks = [*declared_checks([t for t in tables if store.columns(t)]), *written_checks(), *more]
+        stored = [replace(t, key=store.key(t)) for t in tables if store.columns(t)]
+        checks = [*declared_checks(stored), *written_checks(), *more]
         results = []
         for check in checks:
             if "before." in check.sql and not before:

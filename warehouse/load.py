@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -169,7 +169,7 @@ def fit_table(store: Store, table: Table) -> list[str]:
             )
             changed = True
     if added or changed:
-        for statement in comment_statements(table):
+        for statement in comment_statements(replace(table, key=store.key(table))):
             store.connection.execute(statement)
         store.forget_columns(table)
     return added

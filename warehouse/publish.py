@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from warehouse.generations import (
 )
 from warehouse.mart_files import SCHEMA as MARTS
 from warehouse.mart_files import MartError, additive, create_marts
-from warehouse.schema import literal, quote
+from warehouse.schema import key_of, literal, quote
 from warehouse.store import (
     CATALOG,
     DISK_IS_FULL,
@@ -356,12 +355,6 @@ def _column(schema: str, name: str, type_: str, comment: str | None) -> dict[str
     facts = {"name": name, "type": type_, "comment": comment}
     told = additive(comment or "") if schema == MARTS else ""
     return {**facts, "additive": told} if told else facts
-
-
-def key_of(comment: str) -> list[str]:
-    """Names of the key's columns, which every COMMENT on a table ends with."""
-    found = re.search(r" Key: ([a-z0-9_]+(?:, [a-z0-9_]+)*)\.$", comment)
-    return found[1].split(", ") if found else []
 
 
 def _check_key(connection: duckdb.DuckDBPyConnection, full: str, key: list[str]) -> None:

@@ -242,6 +242,12 @@ def create_statements(table: Table) -> list[str]:
     ]
 
 
+def key_of(comment: str) -> list[str]:
+    """Names of the key's columns, which every COMMENT on a table ends with."""
+    found = re.search(r" Key: ([a-z0-9_]+(?:, [a-z0-9_]+)*)\.$", comment)
+    return found[1].split(", ") if found else []
+
+
 def comment_statements(table: Table) -> list[str]:
     """COMMENTs on a table and its columns."""
     grain = f"{table.comment} Key: {', '.join(table.key)}."

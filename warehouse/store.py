@@ -16,7 +16,15 @@ from typing import Any, Protocol
 import duckdb
 
 from warehouse.bookkeeping import BOOKKEEPING, SETTINGS
-from warehouse.schema import Table, Type, comment_statements, create_statements, literal, quote
+from warehouse.schema import (
+    Table,
+    Type,
+    comment_statements,
+    create_statements,
+    key_of,
+    literal,
+    quote,
+)
 
 STORAGE_VERSION = "v1.2.0"
 """Oldest DuckDB whose clients read the file: BI tools embed older engines (measured: 1.2.2 to 2.0.0)."""
@@ -251,6 +259,19 @@ class Store:
             ).fetchall()
             self._columns[table.full_name] = dict(found)
         return self._columns[table.full_name]
+
+    def key(self, table: Table) -> tuple[str, ...]:
+        """Names of the key's columns of the table as stored: what a Discover query grouped by before its
+        fields were changed stays among them, as rows of then do."""
+        if not table.nullable_key:
+            return table.key
+        found = self.connection.execute(
+            "select comment from duckdb_tables() "
+            "where database_name = current_database() and schema_name = ? and table_name = ?",
+            [table.schema, table.name],
+        ).fetchall()
+        earlier = key_of(found[0][0] or "") if found else []
+        return tuple(dict.fromkeys([*table.key, *earlier]))
 
     def forget_columns(self, table: Table) -> None:
         """After a change of a table's columns."""

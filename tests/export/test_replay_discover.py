@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -38,5 +39,29 @@ def test_discover_tables_are_rebuilt_as_they_were(start: Start, tmp_path: Path) 
     copy.write_bytes((tmp_path / "warehouse.duckdb").read_bytes())
     replayed = replay(settings_for(sandbox, tmp_path, **CHOSEN))
     assert replayed.rows["discover_last_day"] > 0
+    assert differing(copy, tmp_path / "warehouse.duckdb") == {}
+    assert comments(copy) == comments(tmp_path / "warehouse.duckdb")
+
+
+def test_a_query_that_groups_by_less_than_before_is_published_and_rebuilt(
+    start: Start, tmp_path: Path
+) -> None:
+    """Rows that are no longer read again keep their finer grain."""
+    sandbox = start(projects=2, issues=20, events=400, days=12, rate_limit=0)
+
+    def of(*fields: str) -> dict[str, object]:
+        query = {"name": "daily", "fields": fields, "interval": "1d", "days": 12}
+        return {"streams": {"only": ["discover"]}, "discover": [query]}
+
+    for chosen in (of("project.id", "level", "count()"), of("project.id", "environment", "count()")):
+        run_export(sandbox, tmp_path, **chosen)
+        sandbox.pass_night()
+    run_export(sandbox, tmp_path, **(chosen := of("project.id", "count()")))
+    tables = json.loads((tmp_path / "published" / "manifest.json").read_text())["tables"]
+    (key,) = [table["key"] for table in tables if table["name"] == "discover_daily"]
+    assert set(key) == {"organization_id", "project_id", "level", "environment", "interval_start"}
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes((tmp_path / "warehouse.duckdb").read_bytes())
+    replay(settings_for(sandbox, tmp_path, **chosen))
     assert differing(copy, tmp_path / "warehouse.duckdb") == {}
     assert comments(copy) == comments(tmp_path / "warehouse.duckdb")

@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from warehouse.mart_files import MartError, all_marts
-from warehouse.publish import key_of, publish
+from warehouse.publish import publish
+from warehouse.schema import key_of
 from warehouse.store import Store, WarehouseDamaged, WarehouseError
 
 
