@@ -62,10 +62,10 @@ def nightly_export(
     streams: list[StreamName] = EVERYTHING,
     token_block: str = "",
 ) -> State[Any]:
-    """Brings the warehouse up to date and publishes it. A run that was cut off is taken up again.
+    """Brings the warehouse up to date and publishes it. An interrupted run is taken up again.
 
     Args:
-        full_audit: Read all events that Sentry keeps, and all issues' own pages, again (weekly, say).
+        full_audit: Read all events that Sentry keeps, and all issues' own pages, again: once a week, say.
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
         organizations: Slugs. Empty: as configured (SENTRY_ORG), or all that the token sees.
@@ -94,7 +94,7 @@ def backfill(
     Args:
         since: Start, UTC unless it has a zone. Empty: as many days back as `days` says.
         until: End, exclusive, UTC unless it has a zone; its day is read whole. Empty: now.
-        days: Counts only without a start.
+        days: Used only without a start.
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
         organizations: Slugs. Empty: as configured (SENTRY_ORG), or all that the token sees.
@@ -115,10 +115,10 @@ def backfill(
 
 @flow(name="publish", flow_run_name=_run_name)
 def publish(compact: bool = False, home: str = "", config: str = "") -> State[Any]:
-    """Publishes the warehouse anew: a checked copy that BI tools read, with marts and Parquet files.
+    """Publishes the warehouse again: a checked copy that BI tools read, with marts and Parquet files.
 
     Args:
-        compact: Write the warehouse anew before, so that it gives back the room of deleted rows.
+        compact: Rewrite the warehouse first, which frees the space of replaced rows.
         home: Folder of the warehouse, where the flow runs. Empty: SENTRY_WAREHOUSE_HOME.
         config: Configuration file, where the flow runs. Empty: sentry-warehouse.toml, if there is one.
     """
