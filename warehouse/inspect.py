@@ -124,7 +124,7 @@ def _only(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The one statement of the SQL, without its semicolon. Raises QueryError for several: DuckDB would answer
     the last one, and nobody would know of the others."""
     try:
-        # the text of a statement that another one follows ends before its semicolon
+        # the text of a statement that another one follows ends before its semicolon, or behind it (DuckDB 2)
         *statements, _ = connection.extract_statements(f"{sql}\n; select 1")
     except duckdb.Error:
         return sql  # what is wrong with it is said when it is run
@@ -133,7 +133,7 @@ def _only(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
             f"These are {len(statements)} statements, and one is answered at a time: ask them one by one, or "
             "make one of them (`with … as (select …) select …`)."
         )
-    return statements[0].query if statements else sql
+    return statements[0].query.rstrip("; \t\r\n") if statements else sql
 
 
 def run_query(home: Path, sql: str) -> Answer:
