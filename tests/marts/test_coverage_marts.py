@@ -287,6 +287,36 @@ def test_with_nothing_left_to_read_besides_a_list_it_is_as_fresh_as_the_list(
     """)
 
 
+@pytest.mark.parametrize(("last", "found"), [("latest", "fresh"), ("full", "stale")])
+def test_bodies_are_no_longer_held_to_how_they_were_read_before(
+    given: Given, rows_of: Mart, last: str, found: str
+) -> None:
+    """`events.detail` was set from full to latest-per-issue, or the other way round and Sentry fails since."""
+    first = "full" if last == "latest" else "latest"
+    given(f"""
+        meta.runs
+        run_id | as_of
+        r1 | 2026-11-02 03:00
+        r3 | 2026-11-05 03:00
+
+        meta.coverage
+        {SLICE}
+        r1 | s1 | events | {first} | 10 | - | 2026-11-02 03:00 | 5 | complete | - | - | - | 2026-11-02 03:02
+        r2 | s1 | events | {last} | 10 | - | 2026-11-02 04:00 | 5 | complete | - | - | - | 2026-11-02 04:02
+        r3 | s1 | events |        | 10 | - | 2026-11-05 03:00 | 5 | complete | - | - | - | 2026-11-05 03:02
+
+        meta.cursors
+        stream | request | project_id | watermark | run_id
+        events |      | 10 | 2026-11-05 03:00 | r3
+        events | full | 10 | 2026-11-02 03:00 | {"r1" if last == "latest" else "r2"}
+    """)
+    assert rows_of("freshness", "table_name | projects_behind | status")[0] == (
+        "event_details",
+        str(int(found == "stale")),
+        found,
+    )
+
+
 def test_nothing_asked_nothing_claimed(rows_of: Mart) -> None:
     assert rows_of("completeness") == []
     assert rows_of("freshness") == []

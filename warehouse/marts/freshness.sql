@@ -67,8 +67,16 @@ cursors as (
         end as table_name,
         coalesce(project_id, '') as project_id,
         watermark
-    from meta.cursors
+    from meta.cursors as read_up_to
     where request is distinct from 'audit'
+        -- whole bodies are read up to then; since, those of the latest events are asked for in their place
+        and not (stream = 'events' and request = 'full' and exists (
+            from meta.coverage as later
+            where later.organization_id = read_up_to.organization_id
+                and later.stream = 'events'
+                and later.request = 'latest'
+                and later.run_id > read_up_to.run_id
+        ))
 ),
 
 watermarks as (
