@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.odd import rows, run
 from tests.acceptance.strict import StrictSentry
-from tests.acceptance.world import World
+from tests.acceptance.world import API, World
 from warehouse.inspect import status
 
 STREAMS = ("issues", "events", "event_counts")
@@ -17,7 +17,11 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
     with StrictSentry(World()) as sentry:
         assert run(sentry, tmp_path, *STREAMS).exit_code == 0
         before = rows(tmp_path, "select count(*) from events")
-        project = sentry.world.projects.pop()
+        project = next(p for p in sentry.world.projects if p["id"] == API)
+        sentry.world.projects.remove(project)
+        open_issues = f"select count(*) from marts.backlog_age where project_id = '{API}'"
+        ((open_before,),) = rows(tmp_path, open_issues)
+        assert open_before > 0
         gone = []
         for _ in range(3):
             sentry.world.now += timedelta(days=1)
@@ -29,6 +33,7 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         assert project_id == project["id"]
         assert "lists this project no more" in reason
         assert rows(tmp_path, "select count(*) from events") == before
+        assert rows(tmp_path, open_issues) == [(0,)]
         stale = "select table_name from marts.freshness where status <> 'fresh'"
         assert rows(tmp_path, stale) == []
         assert status(tmp_path)["is_proven"]
@@ -36,6 +41,7 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         sentry.world.projects.append(project)
         sentry.world.now += timedelta(days=1)
         assert run(sentry, tmp_path, *STREAMS).exit_code == 0
+        assert rows(tmp_path, open_issues) == [(open_before,)]
         ends = "select max(window_end) from meta.coverage where status = 'complete' and project_id = "
         assert rows(tmp_path, f"{ends}'{project_id}' and request = ''")[0][0] > sentry.now() - timedelta(
             hours=1

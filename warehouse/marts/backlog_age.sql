@@ -1,10 +1,13 @@
 -- One row per issue that is open now.
 -- materialised: yes
 -- key: organization_id, issue_id
--- definition: Open = status unresolved, not deleted, not merged. Its age runs from the first event or, if it was
---   resolved or ignored in between, from the last time it came back, to the newest run's as_of.
+-- definition: Open = status unresolved, not deleted, not merged, of a project that Sentry still lists. Its age runs
+--   from the first event or, if it was resolved or ignored in between, from the last time it came back, to the
+--   newest run's as_of.
 -- reconcile: select organization_id, issue_id from issues where status = 'unresolved' and deleted_at is null
---   and merged_into_issue_id is null except select organization_id, issue_id from marts.backlog_age
+--   and merged_into_issue_id is null
+--   and project_id not in (select project_id from meta.coverage where status = 'gone')
+--   except select organization_id, issue_id from marts.backlog_age
 -- organization_id: The organization.
 -- project_id: The project.
 -- project_slug: The project's short name.
@@ -30,6 +33,15 @@ newest_run as (
     select max(as_of) as as_of from meta.runs
 ),
 
+-- deleted, moved to another organization, or no longer seen by the token
+projects_gone as (
+    select organization_id, project_id
+    from meta.coverage
+    where stream = 'issues' and request = ''
+    group by all
+    having starts_with(arg_max(slice_id, finished_at), 'vanished-')
+),
+
 reopenings as (
     select organization_id, issue_id, max(changed_at) as reopened_at
     from marts.issue_transitions
@@ -49,6 +61,9 @@ open_issues as (
     left join reopenings
         on issues.organization_id = reopenings.organization_id
         and issues.issue_id = reopenings.issue_id
+    anti join projects_gone
+        on issues.organization_id = projects_gone.organization_id
+        and issues.project_id = projects_gone.project_id
     cross join newest_run
     where issues.status = 'unresolved' and issues.deleted_at is null and issues.merged_into_issue_id is null
 )
