@@ -43,7 +43,7 @@ class Page:
 
 class Archive:
     """Files of pages below one folder, `<stream>/<run>/<slice>-<number>.parquet`; those of several slices
-    are named `pages-<position>.parquet`."""
+    are named after the first, `pages-<slice>-<number>.parquet`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

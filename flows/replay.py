@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,6 +131,7 @@ def _replay(
     archive = Archive(home / "raw")
     old, new = home / "warehouse.duckdb", home / REBUILT
     remove_leftovers(home)
+    everything = not streams and since is None
     registered, begins_after = registered_files(old)
     if begins_after is not None:
         # what was removed can not be rebuilt: its rows stay, the rest is loaded over them
@@ -136,7 +140,7 @@ def _replay(
         fold_log(old)
     partly = bool(streams) or since is not None
     files = _files(archive, registered, streams, since)
-    _check(old, archive, partly=partly, readable=registered is not None, found=bool(files))
+    _check(old, archive, partly=partly, readable=registered is not None)
     if partly:
         shutil.copyfile(old, new)
         new.chmod(0o600)
@@ -151,18 +155,19 @@ def _replay(
                 for request in stream.requests:
                     for table in request.tables:
                         fit_table(store, table)
+            if everything and registered is not None:
+                files = _with_unknown(store, archive, files, since)
             queries = discover_queries(settings)
             rebuild = _Rebuild(store, archive, known, queries, since, replayed)
             rebuild.load(files, show)
-            if registered is None:
-                _reconstruct(store, archive, [str(row["file"]) for row in files])
-            elif streams:
+            _reconstruct(store, archive, [str(row["file"]) for row in files if "run_id" not in row])
+            if streams:
                 follow_merges(store)
             state.keep_last_rejects(store)
             replayed.rows = state.table_rows(store)
             hooks.finish(store, old)
             if not force:
-                _refuse_loss(archive, rebuild.damaged if registered is not None else ())
+                _refuse_loss(archive, rebuild.damaged)
                 _verify(store, known, home / "published" / "sentry.duckdb")
     except BaseException:
         remove_leftovers(home)
@@ -197,13 +202,13 @@ def _verify(store: Store, streams: Mapping[str, Stream], published: Path) -> Non
         )
 
 
-def _check(old: Path, archive: Archive, *, partly: bool, readable: bool, found: bool) -> None:
+def _check(old: Path, archive: Archive, *, partly: bool, readable: bool) -> None:
     if partly and not readable:
         raise WarehouseError(
             f"{old} can not be read, so nothing can be carried over: "
             "run `sentry-warehouse replay` without --stream and --since."
         )
-    if not partly and not found:
+    if not partly and next(archive.files(), None) is None:
         raise WarehouseError(f"There is no archive in {archive.folder}: nothing to rebuild from.")
 
 
@@ -249,14 +254,34 @@ def _files(
 ) -> list[Row]:
     """Rows of meta.archive of the files to replay, in the order in which they were loaded."""
     if registered is None:
-        pages = ((file, _first_page(archive, file)) for file in archive.files())
-        dated = sorted((page.loaded_at if page else datetime.min, file) for file, page in pages)
+        dated = _dated(archive, archive.files())
         return [{"file": file, "position": number} for number, (_, file) in enumerate(dated, 1)]
     return [
         row
         for row in registered
         if (not streams or row["stream"] in streams) and (since is None or row["written_at"] >= since)
     ]
+
+
+def _with_unknown(store: Store, archive: Archive, registered: list[Row], since: datetime | None) -> list[Row]:
+    """The files and, each at its time, those of runs that the warehouse does not know: it was put back from a
+    backup, or begun anew, and the archive was not."""
+    known = {run_id for (run_id,) in store.rows("select run_id from meta.runs")}
+    unknown = _dated(archive, (file for file in archive.files() if Path(file).parts[1] not in known))
+    if not unknown:
+        return registered
+    merged = heapq.merge(
+        zip(accumulate((row["written_at"] for row in registered), max), registered, strict=True),
+        ((at, {"file": file}) for at, file in unknown if since is None or at >= since),
+        key=itemgetter(0),
+    )
+    return [row | {"position": number} for number, (_, row) in enumerate(merged, 1)]
+
+
+def _dated(archive: Archive, files: Iterable[str]) -> list[tuple[datetime, str]]:
+    """The files in the order in which they were loaded, each with the time; first those that are damaged."""
+    pages = ((file, _first_page(archive, file)) for file in files)
+    return sorted((page.loaded_at if page else datetime.min, file) for file, page in pages)
 
 
 def _first_page(archive: Archive, file: str) -> Page | None:
@@ -324,7 +349,7 @@ class _Rebuild:
         self._pieces: list[tuple[Loader, Sequence[Page], Batch]] = []
         self._held = 0
         self.damaged: list[str] = []
-        """Files that are gone or can not be read."""
+        """Files that the old warehouse had loaded, and that are gone or can not be read."""
 
     def load(self, files: Sequence[Row], show: Callable[[int, int], None]) -> None:
         """Loads all of them, in this order."""
@@ -341,8 +366,9 @@ class _Rebuild:
             pieces = self._archive.pieces(file)
         except Exception as error:  # noqa: BLE001  # polars names its errors anew with each version
             self._replayed.unreadable.append(f"{file}: {str(error).splitlines()[0][:200]}")
-            self.damaged.append(file)
-            self._rows += [row] if "run_id" in row else []  # it may be mended, and replayed again
+            if "run_id" in row:
+                self.damaged.append(file)
+                self._rows.append(row)  # it may be mended, and replayed again
             return
         self._replayed.files += 1
         for pages in pieces:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from extractors.archive import Archive
@@ -188,7 +189,7 @@ def _meet(one: tuple[str, str], other: tuple[str, str], writes: Writes) -> bool:
 def _join(store: Store, archive: Archive, group: _Group, kept: Kept) -> None:
     first = group.rows[0]
     files = [row["file"] for row in group.rows]
-    made = archive.join(files, f"pages-{first['position']:08d}.parquet")
+    made = archive.join(files, f"pages-{Path(first['file']).name}")
     row = first | {
         "file": made,
         "slice_id": "",

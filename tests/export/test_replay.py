@@ -10,9 +10,14 @@ import pytest
 from flows.replay import replay
 from flows.settings import UsageError
 from tests.export.conftest import Start, run_export, settings_for
+from warehouse.checks import CheckFailed
 from warehouse.store import WarehouseError
 
 SMALL = {"projects": 3, "issues": 30, "events": 400, "rate_limit": 0}
+
+
+NOT_ARCHIVED = {"runs", "slices", "coverage", "cursors", "fields", "checks", "archive", "settings"}
+"""What runs did, found and learnt; the next export proves anew."""
 
 
 def differing(one: Path, two: Path) -> dict[str, tuple[int, int]]:
@@ -74,12 +79,37 @@ def test_a_damaged_warehouse_comes_back(start: Start, tmp_path: Path) -> None:
     (tmp_path / "warehouse.duckdb").rename(copy)
     (tmp_path / "warehouse.duckdb").write_text("not a database")
     replay(settings_for(sandbox, tmp_path))
-    different = differing(copy, tmp_path / "warehouse.duckdb")
-    # what runs did, found and learnt is not in the archive; the next export proves anew
-    known = {"runs", "slices", "coverage", "cursors", "fields", "checks", "archive", "settings"}
-    assert set(different) <= known
+    assert set(differing(copy, tmp_path / "warehouse.duckdb")) <= NOT_ARCHIVED
     assert len(list(tmp_path.glob("warehouse.damaged-*.duckdb"))) == 1
     assert run_export(sandbox, tmp_path).rows["events"] > 0
+
+
+def test_runs_that_the_warehouse_does_not_know_are_loaded_too(start: Start, tmp_path: Path) -> None:
+    """It was put back from a backup, or begun anew, and the archive stayed."""
+    sandbox = start(**SMALL)
+    settings, file, copy = settings_for(sandbox, tmp_path), tmp_path / "warehouse.duckdb", tmp_path / "copy"
+    run_export(sandbox, tmp_path)
+    older = file.read_bytes()
+    sandbox.pass_night()
+    run_export(sandbox, tmp_path)
+    copy.write_bytes(file.read_bytes())
+    file.write_bytes(older)
+    replay(settings)
+    assert set(differing(copy, file)) <= NOT_ARCHIVED
+    file.unlink()
+    with pytest.raises(CheckFailed, match=r"fewer rows .*Run `sentry-warehouse replay`"):
+        run_export(sandbox, tmp_path)
+    replay(settings)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{copy}' as one (read_only); attach '{file}' as two (read_only)")
+        for table, key in (
+            ("issues", "issue_id"),
+            ("events", "event_id"),
+            ("issue_history", "issue_id, status"),
+        ):
+            missing = f"select {key} from one.{table} except select {key} from two.{table}"
+            assert connection.execute(missing).fetchall() == []
+    assert run_export(sandbox, tmp_path).published
 
 
 def test_mistakes_are_named(start: Start, tmp_path: Path) -> None:
