@@ -1,7 +1,8 @@
 -- One row per project and day that Sentry counted events of in this run: its count, and what stands against it.
 -- `loaded` are the events that this run listed, where it read the whole day: events that Sentry lists no more can
 -- not hide there that others lack. Elsewhere they are the stored ones; or, where the last audit found the day
--- short of the same count, what it found. `listings` says how often this run read the whole day.
+-- short of the same count, what it found. `listings` says how often this run read the whole day. Of the oldest day
+-- Sentry may have begun to forget events: there, a lower count than before says nothing.
 with run as (
     select as_of from meta.runs where run_id = $run_id
 ),
@@ -73,6 +74,15 @@ audited as (
     from meta.coverage
     where stream = 'events' and request = 'audit' and run_id <> $run_id
     group by all
+),
+
+oldest as (
+    select
+        organization_id,
+        min(day) as day
+    from event_counts
+    where _run_id = $run_id
+    group by organization_id
 )
 
 select
@@ -94,3 +104,5 @@ select
 from counted as c
 left join stored as s using (organization_id, project_id, day)
 left join audited as a using (organization_id, project_id, day)
+left join oldest as o using (organization_id, day)
+where o.day is null or c.expected >= coalesce(a.expected, c.expected)
