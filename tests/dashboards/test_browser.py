@@ -204,6 +204,18 @@ def test_small_rates_are_not_rounded_to_nothing(page: Page, address: str) -> Non
     assert shown == ["0", "0.042", "0.4", "0.96", "1", "12.3"]
 
 
+@pytest.mark.parametrize("days", ["from=2026-11-04&to=2026-11-04", "from=2026-11-03&to=2026-11-04"])
+def test_a_day_is_named_once_on_an_axis(page: Page, address: str, days: str) -> None:
+    start(page, f"{address}/?{days}")
+    page.draw_everything()
+    for chart in ("errors_by_project", "crash_free"):
+        texts = f"document.querySelectorAll('[data-chart={chart}] .role-axis-label text')"
+        labels = page.evaluate(f"[...{texts}].map(t => t.textContent)")
+        named = [label for label in labels if "Nov" in label]
+        assert "4 Nov" in named
+        assert len(named) == len(set(named)), (chart, named)
+
+
 @pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])
 def test_the_objective_stands_beside_its_line(page: Page, address: str, width: int) -> None:
     page.view(width, 900, phone=width < 400)
