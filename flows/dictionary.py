@@ -33,6 +33,27 @@ FOLDER = Path(__file__).parents[1] / "docs"
 WRITTEN_BY = "<!-- Written by `make docs`; do not edit. -->"
 PROVENANCE = ("_run_id", "_loaded_at")
 
+RAW_PAGES = (
+    ("file", "Path below raw/ (meta.archive)."),
+    ("run_id", "Run that asked (meta.runs)."),
+    ("slice_id", "Slice it belongs to (meta.coverage)."),
+    ("stream", "The stream."),
+    ("request", "Which of the stream's requests; empty for its list."),
+    ("organization_id", "The organization."),
+    ("project_id", "The project; empty for slices of a whole organization."),
+    ("window_start", "Start of the window asked (UTC); null where none was."),
+    ("window_end", "End of the window asked, or the time of asking (UTC)."),
+    ("interval_seconds", "Step of a series answer."),
+    ("path", "Path asked, below /api/0."),
+    ("parameters", "Parameters of the request, as JSON pairs."),
+    ("item", "Id asked for, where ids are asked one by one; else empty."),
+    ("status", "HTTP status."),
+    ("fetched_at", "When Sentry answered (UTC)."),
+    ("loaded_at", "When its rows were loaded (UTC)."),
+    ("body", "The answer as JSON; what is no JSON is a JSON text."),
+)
+"""Columns of the archive in SQL."""
+
 SETTING_MEANINGS = {
     "url": "Address of Sentry: sentry.io, the host of a region, or a server of your own.",
     "token": "Token that reads Sentry. Better in a variable or in `token_file` than in this file.",
@@ -125,6 +146,9 @@ def tables_page(streams: Sequence[Stream]) -> str:
         "## Bookkeeping",
         "Schema `meta`: what was asked, what came, what is missing.",
         *(part for table in BOOKKEEPING for part in _table_section(table)),
+        "## Archive",
+        "The command `query` also has `raw.pages`: one row per archived answer, after privacy.",
+        _grid(("column", "meaning"), RAW_PAGES),
     ]
     return "\n\n".join(parts) + "\n"
 

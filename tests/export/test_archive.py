@@ -14,6 +14,7 @@ import pytest
 from extractors.archive import Archive
 from extractors.sandbox import Sandbox, SandboxOptions
 from flows import retention
+from flows.dictionary import RAW_PAGES
 from flows.replay import replay
 from flows.settings import Settings, load_settings
 from tests.export.conftest import run_export
@@ -185,6 +186,7 @@ def test_the_archive_can_be_asked(home: Path) -> None:
         home, "select json_array_length(body) as n, loaded_at from RAW.pages where stream = 'issues' limit 1"
     )
     assert answer.types == ["UBIGINT", "TIMESTAMP"]
+    assert run_query(home, "from raw.pages limit 0").names == [name for name, _ in RAW_PAGES]
     ((in_pages,),) = run_query(
         home,
         "select count(distinct r->>'eventID') from (select unnest(from_json(body, '[\"json\"]')) as r "
