@@ -22,7 +22,7 @@ ADVICE = (
 PROOFS = {
     "Requests go to the host in": "client/test_requests.py::test_regions_are_the_servers_own "
     "servers/test_regions.py::test_a_region_of_somebody_else_never_sees_the_token",
-    "All requests are GET.": "cli/test_check.py::test_nothing_but_get_and_the_token_is_never_shown "
+    "All requests to Sentry are GET.": "cli/test_check.py::test_nothing_but_get_and_the_token_is_never_shown "
     "client/test_requests.py::test_a_request_as_the_server_sees_it",
     "The address in a `Link` header": "client/test_paging.py::test_a_link_to_another_host_is_not_followed "
     "client/test_redirects.py::test_another_host_sees_nothing "
