@@ -3,8 +3,8 @@
 -- page: every
 -- order: 0
 -- definition: Each figure is that of the chosen days beside the same number of days before, if those were all
---   asked for. Crash-free users are user-days: a user counts once a day, environment and release. Open issues are
---   those of the newest run.
+--   asked for. There is none where Sentry refuses all that it is made from. Crash-free users are user-days: a user
+--   counts once a day, environment and release. Open issues are those of the newest run.
 with
 -- days before the first that was asked for say nothing: they must not pass for quiet ones
 known as (
@@ -15,6 +15,22 @@ known as (
         coalesce(min(day) filter (where table_name = 'outcomes') <= $previous_start, false) as outcomes
     from marts.completeness
     where ($organization is null or organization_id = $organization)
+),
+
+-- nor must those that the token may not read
+refused as (
+    select
+        coalesce(bool_and(completeness.status = 'forbidden') filter (where completeness.table_name = 'events'), false)
+            as events,
+        coalesce(bool_and(completeness.status = 'forbidden') filter (where completeness.table_name = 'issues'), false)
+            as issues
+    from marts.completeness as completeness
+    left join marts.project_names as project_names
+        on completeness.organization_id = project_names.organization_id
+        and completeness.project_id = project_names.project_id
+    where completeness.day between $start and $end
+        and ($organization is null or completeness.organization_id = $organization)
+        and ($project is null or project_names.project_slug = $project)
 ),
 
 days as (
@@ -126,31 +142,35 @@ backlog as (
 tiles as (
     select
         1 as position, 'error_events' as tile, 'Error events' as title, 'count' as format, 'down' as better,
-        coalesce(sum(event_count) filter (where is_now), 0)::double as value,
+        coalesce(sum(event_count) filter (where is_now), case when not any_value(refused.events) then 0 end)::double
+            as value,
         case when any_value(known.events) then coalesce(sum(event_count) filter (where not is_now), 0) end::double
             as previous,
         list(coalesce(event_count, 0)::double order by day) filter (where is_now) as trend,
         'project, environment, release' as follows
     from by_day
     cross join known
+    cross join refused
     union all
     select
         2, 'new_issues', 'New issues', 'count', 'down',
-        coalesce(sum(opened) filter (where is_now), 0)::double,
+        coalesce(sum(opened) filter (where is_now), case when not any_value(refused.issues) then 0 end)::double,
         case when any_value(known.issues) then coalesce(sum(opened) filter (where not is_now), 0) end::double,
         list(coalesce(opened, 0)::double order by day) filter (where is_now),
         'project'
     from by_day
     cross join known
+    cross join refused
     union all
     select
         3, 'resolved_issues', 'Resolved issues', 'count', 'up',
-        coalesce(sum(resolved) filter (where is_now), 0)::double,
+        coalesce(sum(resolved) filter (where is_now), case when not any_value(refused.issues) then 0 end)::double,
         case when any_value(known.issues) then coalesce(sum(resolved) filter (where not is_now), 0) end::double,
         list(coalesce(resolved, 0)::double order by day) filter (where is_now),
         'project'
     from by_day
     cross join known
+    cross join refused
     union all
     select
         4, 'time_to_resolve', 'Median time to resolve', 'hours', 'down',
@@ -199,8 +219,10 @@ tiles as (
     cross join known
     union all
     select
-        8, 'open_issues', 'Open issues now', 'count', 'down', open_issues::double, null, null, 'project'
+        8, 'open_issues', 'Open issues now', 'count', 'down',
+        case when open_issues > 0 or not refused.issues then open_issues end::double, null, null, 'project'
     from backlog
+    cross join refused
 )
 
 select position, tile, title, format, better, value, previous, trend, follows

@@ -322,7 +322,7 @@ function drawTiles() {
           ? (row.tile === "open_issues" ? "as of the newest run" : row.value === null ? "no data in these days" : row.previous === null ? "nothing to compare with" : "none in the days before")
           : [element("b", { class: verdict }, words(change)), " on days before"]),
       note ? element("div", { class: "note" }, note) : null,
-      row.trend ? sparkline(row.trend) : null);
+      row.trend && row.value !== null ? sparkline(row.trend) : null);
   }));
 }
 

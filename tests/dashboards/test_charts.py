@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dashboards.catalogue import (
@@ -272,6 +274,26 @@ def test_days_that_were_never_asked_for_are_not_compared_with(published: Publish
     # of issues, too: those that fell silent before the first day were never listed
     compared = [name for name, tile in tiles.items() if tile["value"] > 0 and tile["previous"] is not None]
     assert compared == []
+
+
+def test_what_sentry_refuses_is_not_none(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "sentry.duckdb"
+    shutil.copy(home / PUBLISHED_FILE, file)
+    with duckdb.connect(str(file)) as connection:
+        here = "project_id = (select project_id from projects where slug = 'search')"
+        connection.execute(f"update marts.completeness set status = 'forbidden' where {here}")
+        for mart in ("error_volume", "issue_flow", "backlog_age"):
+            connection.execute(f"delete from marts.{mart} where {here}")
+    refused = Published(file)
+
+    def figures(**address: str) -> list[float | None]:
+        answer = refused.ask(CHARTS["tiles"].query, values(refused, **address))
+        shown = {row[1]: row[answer.columns.index("value")] for row in answer.rows}
+        return [shown[name] for name in ("error_events", "new_issues", "resolved_issues", "open_issues")]
+
+    assert figures(project="search") == [None] * 4
+    assert all(figures())
+    assert figures(project="nothing of that name") == [0] * 4
 
 
 def test_a_chosen_release_is_measured_against_its_whole_project(published: Published) -> None:
