@@ -112,8 +112,8 @@ def export_command(
     """Bring the warehouse up to date and publish it.
 
     This is the nightly job. The first run reads everything Sentry keeps; later ones ask for what is new or
-    may have changed. If a run was interrupted, run the command again: within 12 hours of the run's start it
-    goes on where that stopped, later it asks again for what is not complete.
+    may have changed. If a run was interrupted, run the command again: within 12 hours it goes on where that
+    stopped, later it asks again for what is not complete.
 
     \b
     Example:  SENTRY_AUTH_TOKEN=… SENTRY_ORG=acme sentry-warehouse export

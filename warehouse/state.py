@@ -12,7 +12,7 @@ from warehouse.bookkeeping import COVERAGE, CURSORS, DEPRECATIONS, RUNS, SETTING
 from warehouse.store import Store
 
 RESUME_WITHIN = timedelta(hours=12)
-"""A run that was killed is taken up again within this time; after it a new one covers what it left."""
+"""A killed run is taken up again so long after its last load; later a new one covers what it left."""
 
 
 class Reads(Protocol):
@@ -70,13 +70,14 @@ def take_up(store: Store, now: datetime, command: str, asks: str = "") -> OpenRu
     Earlier ones are closed as failed, those of other commands when they are too old to go on.
     """
     rows = store.rows(
-        "select run_id, as_of, started_at, command, value, note from meta.runs "
+        "select run_id, as_of, greatest(started_at, (select max(written_at) from meta.archive as a "
+        "where a.run_id = r.run_id)), command, value, note from meta.runs as r "
         "left join meta.settings on name = ? || run_id where status = 'running' order by started_at desc",
         [ASKS],
     )
     found = None
-    for run_id, as_of, started_at, its_command, its_asks, why in rows:
-        recent = now - started_at < RESUME_WITHIN
+    for run_id, as_of, at_work, its_command, its_asks, why in rows:
+        recent = now - at_work < RESUME_WITHIN
         if its_command != command and recent:
             continue
         if found is None and its_command == command and recent and its_asks in (asks, None):

@@ -14,6 +14,7 @@ from tests.resume.child import finish_export
 from tests.resume.contents import disorder
 from tests.resume.kills import Scene, Trial
 from warehouse import state
+from warehouse.bookkeeping import ARCHIVE
 from warehouse.store import Store
 
 NOW = datetime(2026, 11, 20, 2, 0)
@@ -50,6 +51,13 @@ def test_a_run_of_long_ago_is_closed(store: Store) -> None:
     begin(store, "backfill", command="backfill", hours=13)
     assert state.take_up(store, NOW, "export", "all") is None
     assert statuses(store) == {"export": "failed", "backfill": "failed"}
+
+
+def test_a_long_run_that_loaded_something_lately_is_taken_up(store: Store) -> None:
+    begin(store, "run", hours=30)
+    store.put(ARCHIVE, [{"file": "a", "run_id": "run", "written_at": NOW - timedelta(hours=11)}])
+    taken = state.take_up(store, NOW, "export", "all")
+    assert taken == state.OpenRun("run", NOW - timedelta(hours=30))
 
 
 def test_a_run_that_asked_for_something_else_is_closed(store: Store) -> None:
