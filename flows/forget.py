@@ -15,7 +15,7 @@ from extractors.stream import Request, Stream, all_streams
 from flows.forget_rows import blank_rows, count_rows, events_of
 from flows.loading import known_fields
 from flows.planning import discover_queries
-from flows.policy import policy_of
+from flows.policy import had_other_keys, policy_of
 from flows.replay import Hooks, registered_files, replay, request_of
 from flows.settings import FORGETTING, Settings, UsageError
 from transforms.privacy import KEY_FILE, Forgetting, Person, Privacy, load_key
@@ -38,7 +38,7 @@ class Forgotten:
     was read; `rows` counts rows of tables that changed, or would: a dry run knows them only where archived
     pages were let go. `beside` are other values by which the same records named their user. `not_ours` are
     files in the home that nothing was done with. `others_cut_off` says that a `forget` of another value has
-    still to be run again."""
+    still to be run again, `other_keys` that runs had keys by which the value was not looked for."""
 
     telling: bool = True
     files: int = 0
@@ -52,6 +52,7 @@ class Forgotten:
     not_ours: list[str] = field(default_factory=list)
     finished_earlier: bool = False
     others_cut_off: bool = False
+    other_keys: bool = False
 
     @property
     def found(self) -> bool:
@@ -72,10 +73,11 @@ def forget(settings: Settings, value: str, *, dry_run: bool = False) -> Forgotte
     if not (home / "raw").is_dir() and not (home / "warehouse.duckdb").exists():
         raise WarehouseError(f"There is no warehouse in {home}: name its folder with --home.")
     key = _key(settings)
-    person = Person(value, Privacy(policy_of(settings), key).hash)
+    privacy = Privacy(policy_of(settings), key)
+    person = Person(value, privacy.hash)
     with hold(home):
         mark = blake2b(person.hashes[-1].encode(), key=blake2b(key).digest(), digest_size=16).hexdigest()
-        return _Work(settings, person, Forgetting(person, key), mark).run(dry_run=dry_run)
+        return _Work(settings, person, privacy, Forgetting(person, key), mark).run(dry_run=dry_run)
 
 
 def _key(settings: Settings) -> bytes:
@@ -100,11 +102,14 @@ def _comparable(store: Store) -> Iterator[tuple[str, list[str]]]:
 
 
 class _Work:
-    def __init__(self, settings: Settings, person: Person, forgetting: Forgetting, mark: str) -> None:
+    def __init__(
+        self, settings: Settings, person: Person, privacy: Privacy, forgetting: Forgetting, mark: str
+    ) -> None:
         self.settings = settings
         self.home = settings.home_path
         self.archive = Archive(self.home / "raw")
         self.person = person
+        self.privacy = privacy
         self.forgetting = forgetting
         self.mark = mark
         self.report = Forgotten(telling=person.telling)
@@ -120,6 +125,9 @@ class _Work:
         registered, self.begins_after = registered_files(self.home / "warehouse.duckdb")
         self.registered = [str(row["file"]) for row in registered or []]
         begun = self._begun()
+        if registered is not None:
+            with Store(self.home / "warehouse.duckdb", memory_limit=self.settings.memory) as store:
+                self.report.other_keys = had_other_keys(store, self.privacy)
         self.report.finished_earlier = self.mark in begun
         self.report.others_cut_off = bool(begun - {self.mark})
         held = self._look()
@@ -207,7 +215,8 @@ class _Work:
             raise WarehouseError(
                 f"Nothing was changed: of the archive in {self.archive.folder} can not be read "
                 f"{', '.join(unreadable[:5])}. Tables are rebuilt from it, so put these files back from a "
-                "backup; or remove them and run `sentry-warehouse replay` (the rows they held are lost then)."
+                "backup. Where there is none, remove what is damaged and set archive.keep_days: an export "
+                "then lets older pages go, and their rows stay and are looked through instead."
             )
         self.report.files_changed = len(held)
         return held

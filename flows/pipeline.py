@@ -34,7 +34,7 @@ from flows.planning import (
     most_items,
     wanted_requests,
 )
-from flows.policy import privacy_of
+from flows.policy import note_key, privacy_of
 from flows.publishing import publish_home
 from flows.retention import keep_archive
 from flows.run import Run, plan_row
@@ -436,7 +436,11 @@ def _finish(run: Run, settings: Settings, result: Result) -> None:
         published,
         more=drift_checks(settings, run.streams),
     )
-    result.warnings += [*_not_kept(run), *(f.text for f in findings if f.check.severity == "warn")]
+    result.warnings += [
+        *note_key(run.store, run.privacy),
+        *_not_kept(run),
+        *(f.text for f in findings if f.check.severity == "warn"),
+    ]
     failures = [f for f in findings if f.check.severity == "fail"]
     failed = [f.text for f in failures]
     result.status = "failed" if failed else "incomplete" if result.incomplete else "complete"

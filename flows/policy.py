@@ -11,6 +11,8 @@ import msgspec
 from extractors.stream import all_streams
 from flows.settings import Settings, UsageError
 from transforms.privacy import KEY_FILE, Policy, Privacy, load_key
+from warehouse import state
+from warehouse.store import Store
 
 HELD_BY = {
     "id": ("user/id", "user_id"),
@@ -23,6 +25,14 @@ HELD_BY = {
 
 TAGGED = ("id", "email", "ip", "username")
 """Kinds that Sentry's tag `user` names, as `email:ana@example.com`."""
+
+KEYS = "privacy keys"
+"""Name in meta.settings: a hash made with each key that runs had, the last one's at the end."""
+
+ANOTHER_KEY = (
+    "The privacy key is not the one of earlier runs: new hashes do not join old ones, and `hash` and "
+    "`forget` find nobody by the old ones. If it was lost, put privacy.key back from a copy."
+)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -42,6 +52,20 @@ def policy_of(settings: Settings) -> Policy:
         texts=settings.privacy_texts,
         overrides=settings.privacy_overrides,
     )
+
+
+def had_other_keys(store: Store, privacy: Privacy) -> bool:
+    """Whether a run had another key than the present one."""
+    return any(mark != privacy.hash(KEYS) for mark in state.recall(store, KEYS) or [])
+
+
+def note_key(store: Store, privacy: Privacy) -> list[str]:
+    """Notes the key of a run; returns a warning where the run before had another."""
+    mark, known = privacy.hash(KEYS), state.recall(store, KEYS) or []
+    if known[-1:] == [mark]:
+        return []
+    state.remember(store, KEYS, [*(other for other in known if other != mark), mark])
+    return [ANOTHER_KEY] if known else []
 
 
 def privacy_of(settings: Settings, *, make_key: bool = True) -> Privacy:

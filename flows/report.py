@@ -181,12 +181,15 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
     console = make_console()
     if done.finished_earlier:
         say("An earlier forget was cut off" + ("." if dry_run else ": it is finished now."))
-    if done.others_cut_off:
-        say(
-            "An earlier forget of another value was cut off: run it again for that one, as not all of it is "
-            "gone.",
-            "yellow",
-        )
+    cut_off = (
+        "An earlier forget of another value was cut off: run it again for that one, as not all of it is gone."
+    )
+    another_key = (
+        "Some runs had another privacy key. What they hashed is found with that one only: set "
+        "SENTRY_WAREHOUSE_PRIVACY_KEY to it and run this again."
+    )
+    for text in [cut_off] * done.others_cut_off + [another_key] * done.other_keys:
+        say(text, "yellow")
     if not done.found:
         say(
             f"Nothing found in {counted(done.files, 'archive file')}"

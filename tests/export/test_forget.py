@@ -258,6 +258,11 @@ def test_without_key_or_warehouse(sandbox: Sandbox, home: Path, policy: str, tmp
         forget(settings_for(sandbox, tmp_path / "nowhere"), "x@y.zz")
     assert not (tmp_path / "nowhere").exists()
     found = forget(settings_for(sandbox, home), "x@y.zz")
-    assert (found.found, found.published) == (False, None)
+    assert (found.found, found.published, found.other_keys) == (False, None, False)
+    other = {"privacy_key": "another key than the first"}
+    assert forget(settings_for(sandbox, home, **other), "x@y.zz", dry_run=True).other_keys
     with Store(home / "warehouse.duckdb") as store:
         assert store.rows("select count(*) from meta.runs") == [(2,)]
+    told = run_export(sandbox, home, **other, **STREAMS).warnings
+    assert any("privacy key is not the one" in text for text in told)
+    assert forget(settings_for(sandbox, home), "x@y.zz", dry_run=True).other_keys
