@@ -56,14 +56,15 @@ def interrupt(*_: object) -> None:
 
 
 def _listen(hears: int, seconds: float) -> None:
+    timer: threading.Timer | None = None
+    # read on after the first: Python complains of a pipe that nobody reads, when Ctrl-C is pressed twice
     with os.fdopen(hears, "rb", buffering=0) as pipe:
         while number := pipe.read(1):
-            if number[0] in SIGNALS:
+            if number[0] in SIGNALS and timer is None:
                 _asked.set()
                 timer = threading.Timer(seconds, _end)
                 timer.daemon = True
                 timer.start()
-                return
 
 
 def _end() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -61,6 +63,23 @@ def test_in_a_library_that_knows_no_signals(
     trial = Trial(0, second_night=True)
     scene.judge(trial, home, scene.references[1], replayed=False)
     assert not trial.problems, str(trial)
+
+
+IMPATIENT = """
+import signal, time
+from flows.stopping import ending_soon
+with ending_soon():
+    for _ in range(3):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            time.sleep(0.1)
+"""
+
+
+def test_ctrl_c_pressed_again_adds_no_lines() -> None:
+    said = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, text=True, check=True)
+    assert said.stderr == ""
 
 
 def used_up() -> Reply:
