@@ -287,6 +287,34 @@ def test_with_nothing_left_to_read_besides_a_list_it_is_as_fresh_as_the_list(
     """)
 
 
+def test_a_sweep_makes_up_for_one_that_failed_on_days_it_no_longer_reaches(
+    given: Given, rows_of: Mart
+) -> None:
+    given(f"""
+        meta.runs
+        run_id | command
+        r2 | export
+        r3 | backfill
+
+        meta.coverage
+        {SLICE}
+        r1 | s1 | issues | | 10 | 2026-08-01 00:00 | 2026-08-03 00:00 | 5 | complete  | - | - | -   | 2026-08-03 00:01
+        r2 | s1 | issues | | 10 | 2026-08-02 00:00 | 2026-08-04 00:00 | 0 | forbidden | - | - | 403 | 2026-08-04 00:01
+        r3 | s1 | issues | | 10 | 2026-08-01 00:00 | 2026-08-02 00:00 | 0 | failed    | - | - | 500 | 2026-08-04 12:00
+        r4 | s1 | issues | | 10 | 2026-08-03 00:00 | 2026-08-05 00:00 | 5 | complete  | - | - | -   | 2026-08-05 00:01
+
+        meta.cursors
+        stream | request | project_id | watermark | run_id
+        issues |  | 10 | 2026-08-05 00:00 | r4
+    """)
+    assert rows_of("completeness", "day | status") == table("""
+        2026-08-01 | failed
+        2026-08-02 | complete
+        2026-08-03 | complete
+        2026-08-04 | complete
+    """)
+
+
 @pytest.mark.parametrize(("last", "found"), [("latest", "fresh"), ("full", "stale")])
 def test_bodies_are_no_longer_held_to_how_they_were_read_before(
     given: Given, rows_of: Mart, last: str, found: str

@@ -2,7 +2,8 @@
 -- materialised: yes
 -- key: organization_id, table_name, project_id, day
 -- definition: A day's status is the worst among the newest slices that cover its parts; a slice stops
---   counting once newer ones have asked for the same part again. It is never complete while Sentry says
+--   counting once newer ones have asked for the same part again, a failed sweep of all days (issues, event_counts)
+--   once a later one is complete. It is never complete while Sentry says
 --   that there is more than we hold (expected > loaded). An event audit newer than the last load decides
 --   alone, an older one only where it is worse. A day that Sentry refuses as older than what it keeps has a
 --   row only if it was read while it was kept. Days without a row before the oldest event are not proven
@@ -12,6 +13,7 @@
 --   unnest(generate_series(date_trunc('day', window_start),
 --   date_trunc('day', greatest(window_end - interval 1 microsecond, window_start)), interval 1 day))::date as day
 --   from meta.coverage where window_start is not null
+--   and (status = 'complete' or stream not in ('issues', 'event_counts'))
 --   and reason is distinct from 'outside of what Sentry keeps') as asked
 --   where not exists (from marts.completeness as mart where mart.organization_id = asked.organization_id
 --   and mart.project_id = asked.project_id and mart.day = asked.day)
@@ -32,6 +34,23 @@
 --   counts, such as members, are complete when all their pages came.
 -- project_slug: The project's short name; empty where project_id is.
 with
+-- a complete sweep makes up for those that failed before it, also on the days that it no longer reaches
+sweeps_made_up_for as (
+    select coverage.run_id, coverage.slice_id
+    from meta.coverage as coverage
+    inner join meta.cursors as cursors
+        on coverage.organization_id = cursors.organization_id
+        and coverage.project_id = cursors.project_id
+        and coverage.stream = cursors.stream
+        and coverage.request = cursors.request
+        and coverage.window_end <= cursors.watermark
+        and coverage.run_id <> cursors.run_id
+    where coverage.stream in ('issues', 'event_counts')
+        and coverage.request = ''
+        and coverage.status not in ('complete', 'sampled')
+        and coverage.run_id not in (select run_id from meta.runs where command = 'backfill')
+),
+
 slices as (
     select
         organization_id,
@@ -59,6 +78,7 @@ slices as (
         reason,
         coalesce(finished_at, started_at) as checked_at
     from meta.coverage
+    anti join sweeps_made_up_for using (run_id, slice_id)
     where reason is distinct from 'outside of what Sentry keeps'
 ),
 
