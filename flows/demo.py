@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def demo(home: str | None) -> int:
     from flows.report import print_summary
     from flows.settings import load_settings
     from warehouse.inspect import run_query
+    from warehouse.store import WarehouseError
 
     where = _place(Path(home or "sentry-demo"))
     # the simulated clock starts a day back, so that the night that passes ends now
@@ -73,15 +75,18 @@ def demo(home: str | None) -> int:
         )
         _step("A simulated Sentry is up; the first export reads everything it has.")
         click.echo("One of its projects refuses the token on purpose, to show how a gap is told.")
-        with make_progress() as progress:
-            first = export(settings, progress)
-        _step("A night passes:")
-        for line in sandbox.pass_night():
-            click.echo(f"  {line}")
-        _step("The second export asks for what is new or may have changed.")
-        with make_progress() as progress:
-            result = export(settings, progress)
-        (where / MARKER).write_text(f"{first.run_id}\n{result.run_id}\n")
+        try:
+            with make_progress() as progress:
+                export(settings, progress)
+            _step("A night passes:")
+            for line in sandbox.pass_night():
+                click.echo(f"  {line}")
+            _step("The second export asks for what is new or may have changed.")
+            with make_progress() as progress:
+                result = export(settings, progress)
+        finally:  # one that was stopped is made anew as well
+            with suppress(WarehouseError):
+                (where / MARKER).write_text("\n".join(_runs(where)))
         print_summary(result, settings)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for question, sql in QUESTIONS:
@@ -114,18 +119,26 @@ def _place(where: Path) -> Path:
 def _is_a_demo(where: Path) -> bool:
     """Whether no run but those of a demo wrote into it, and nobody put a file there."""
     from flows.forget import OURS
-    from warehouse.inspect import connect_for_status
 
     if where.is_symlink() or not (where / MARKER).is_file():
         return False
     if {path.name for path in where.iterdir()} - {*OURS, MARKER}:
         return False
+    return set(_runs(where)) == set((where / MARKER).read_text().split())
+
+
+def _runs(where: Path) -> list[str]:
+    """Runs that wrote into a folder. Raises WarehouseError where that can not be told."""
+    from warehouse.inspect import connect_for_status
+    from warehouse.store import WarehouseBusy
+
     connection, busy = connect_for_status(where)
     try:
-        runs = {run_id for (run_id,) in connection.execute("select run_id from meta.runs").fetchall()}
+        if busy:
+            raise WarehouseBusy(f"{where} is in use.")
+        return [run_id for (run_id,) in connection.execute("select run_id from meta.runs").fetchall()]
     finally:
         connection.close()
-    return not busy and runs == set((where / MARKER).read_text().split())
 
 
 def _step(text: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from flows.demo import MARKER, _place
+from tests.cli.command import COMMAND, clean_environment
 from warehouse.state import begin_run
 from warehouse.store import Store
 
@@ -29,6 +33,23 @@ def add_run(store: Store, run_id: str) -> None:
 def test_an_earlier_demo_is_made_anew(earlier: Path) -> None:
     assert _place(earlier) == earlier
     assert not earlier.exists()
+
+
+def test_one_that_was_stopped_is_made_anew(tmp_path: Path) -> None:
+    home = tmp_path / "sentry-demo"
+    with subprocess.Popen(
+        [str(COMMAND), "demo"],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env=clean_environment(tmp_path),
+    ) as demo:
+        while not list(home.glob("raw/*/*/*.parquet")):
+            assert demo.poll() is None
+            time.sleep(0.05)
+        demo.send_signal(signal.SIGINT)
+    assert demo.returncode == 1
+    assert _place(home) == home
 
 
 def test_a_folder_with_other_runs_stays(earlier: Path, capsys: pytest.CaptureFixture[str]) -> None:
