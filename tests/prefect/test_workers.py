@@ -78,6 +78,20 @@ def test_a_worker_runs_the_deployments_with_the_token_of_a_block(
     assert all(sandbox.token.encode() not in file.read_bytes() for file in deployed.home.glob("prefect.db*"))
 
 
+def test_a_run_outlives_its_worker(
+    deployed: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
+) -> None:
+    """A worker that is killed leaves the process of its run alone: that goes on to its end."""
+    with process(WORKER, deployed.environment(**slowly(slow_sandbox, home)), tmp_path) as worker:
+        run = deployed.start_deployment(NIGHTLY)
+        deployed.wait_until_at_work(run)
+        worker.kill()
+    state = deployed.wait_until_ended(run)
+    assert state["name"] == "Incomplete", state["message"]
+    assert runs(home) == ["incomplete"]
+    assert rows(home) == expected_rows(deployed, slow_sandbox, tmp_path)
+
+
 @pytest.mark.parametrize("ending", ["cancelled", "killed", "worker stopped"])
 def test_after_an_end_in_the_middle_the_next_run_goes_on(
     deployed: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path, ending: str
@@ -99,25 +113,12 @@ def test_after_an_end_in_the_middle_the_next_run_goes_on(
     assert left["done"] >= 5
     assert left["open"] > 0
 
-    # as the next night would be; a stopped worker keeps the deployment's place for some minutes
+    # as the next night would be; a stopped worker keeps the deployment's place for some minutes, so this is
+    # the last test that starts one
     environment = deployed.environment(**sentry(slow_sandbox, home))
     again = call(["sentry-warehouse", "export"], environment, tmp_path)
     assert again.returncode == 3, again.stderr
     assert "taken up" in again.stdout
     assert set(slices(home)) == {"done"}
-    assert runs(home) == ["incomplete"]
-    assert rows(home) == expected_rows(deployed, slow_sandbox, tmp_path)
-
-
-def test_a_run_outlives_its_worker(
-    deployed: PrefectServer, slow_sandbox: Sandbox, home: Path, tmp_path: Path
-) -> None:
-    """A worker that is killed leaves the process of its run alone: that goes on to its end."""
-    with process(WORKER, deployed.environment(**slowly(slow_sandbox, home)), tmp_path) as worker:
-        run = deployed.start_deployment(NIGHTLY)
-        deployed.wait_until_at_work(run)
-        worker.kill()
-    state = deployed.wait_until_ended(run)
-    assert state["name"] == "Incomplete", state["message"]
     assert runs(home) == ["incomplete"]
     assert rows(home) == expected_rows(deployed, slow_sandbox, tmp_path)
