@@ -7,7 +7,7 @@ from warehouse.schema import Column, Context, Parent, Table, Type
 
 ISSUES = Table(
     "issues",
-    "One row per issue, as it stood when it was last seen by an export.",
+    "One row per issue, user feedback excepted, as it stood when an export last saw it.",
     ("issue_id",),
     (
         Column("issue_id", Type.VARCHAR, "Sentry's id of the issue (group).", "id"),
@@ -234,8 +234,8 @@ def _unused(table: Table) -> tuple[str, ...]:
 
 STREAM = Stream(
     name="issues",
-    about="All issues, of every status, that had an event in the last 90 days; then the own pages of those "
-    "that changed or vanished.",
+    about="All issues, of every status, that had an event in the last 90 days, without user feedback, which "
+    "Sentry's search leaves out; then the own pages of those that changed or vanished.",
     source="GET /api/0/organizations/{org}/issues/ and …/issues/{id}/ (facts §4.1)",
     scope="project",
     scopes=("event:read",),
