@@ -177,8 +177,10 @@ class _Work:
     def _begun(self) -> set[str]:
         """Marks of those whose forgetting has begun and not ended."""
         file = self.home / FORGETTING
-        # one that is empty is an older version's, which did not note whose it was
-        return set(file.read_text().split()) or {self.mark} if file.exists() else set()
+        if not file.exists():
+            return set()
+        # an empty one is an older version's, which did not note whose it was
+        return set(file.read_text().split()) or {self.mark}
 
     def _write_begun(self, marks: set[str]) -> None:
         file = self.home / FORGETTING

@@ -19,12 +19,9 @@ chosen as (
         completeness.expected,
         completeness.loaded
     from marts.completeness as completeness
-    left join marts.project_names as project_names
-        on completeness.organization_id = project_names.organization_id
-        and completeness.project_id = project_names.project_id
     where completeness.day between $start and $end
         and ($organization is null or completeness.organization_id = $organization)
-        and ($project is null or completeness.project_id = '' or project_names.project_slug = $project)
+        and ($project is null or completeness.project_id = '' or completeness.project_slug = $project)
 ),
 
 days as (

@@ -8,7 +8,7 @@
 --   project, state and reason together; largest known gap first, at most 40.
 select
     completeness.table_name,
-    coalesce(project_names.project_slug, nullif(completeness.project_id, ''), 'organization') as project,
+    coalesce(nullif(completeness.project_slug, ''), 'organization') as project,
     completeness.status,
     count(*) as days,
     min(completeness.day) as first_day,
@@ -19,17 +19,10 @@ select
         / nullif(sum(completeness.expected), 0))::double as ratio,
     regexp_replace(completeness.reason, 'Sentry counts \d+, loaded are \d+', 'Sentry counts more than is loaded') as reason
 from marts.completeness as completeness
-left join marts.project_names as project_names
-    on completeness.organization_id = project_names.organization_id
-    and completeness.project_id = project_names.project_id
 where completeness.day between $start and $end
     and completeness.status <> 'complete'
     and ($organization is null or completeness.organization_id = $organization)
-    and ($project is null or completeness.project_id = '' or project_names.project_slug = $project)
-group by
-    completeness.table_name,
-    coalesce(project_names.project_slug, nullif(completeness.project_id, ''), 'organization'),
-    completeness.status,
-    regexp_replace(completeness.reason, 'Sentry counts \d+, loaded are \d+', 'Sentry counts more than is loaded')
+    and ($project is null or completeness.project_id = '' or completeness.project_slug = $project)
+group by all
 order by ratio nulls last, days desc, last_day desc, completeness.table_name, project
 limit 40

@@ -12,12 +12,9 @@ chosen as (
         completeness.expected,
         completeness.loaded
     from marts.completeness as completeness
-    left join marts.project_names as project_names
-        on completeness.organization_id = project_names.organization_id
-        and completeness.project_id = project_names.project_id
     where completeness.day between coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 from meta.runs)) and coalesce([[{{end}}::date, ]] (select max(as_of)::date - 1 from meta.runs))
         and (null::varchar is null or completeness.organization_id = null::varchar)
-        and (coalesce([[{{project}}, ]] null::varchar) is null or completeness.project_id = '' or project_names.project_slug = coalesce([[{{project}}, ]] null::varchar))
+        and (coalesce([[{{project}}, ]] null::varchar) is null or completeness.project_id = '' or completeness.project_slug = coalesce([[{{project}}, ]] null::varchar))
 ),
 
 days as (

@@ -2,7 +2,7 @@
 -- Rows of marts.completeness in the chosen days whose status is not complete, days of the same table, project, state and reason together; largest known gap first, at most 40.
 select
     completeness.table_name,
-    coalesce(project_names.project_slug, nullif(completeness.project_id, ''), 'organization') as project,
+    coalesce(nullif(completeness.project_slug, ''), 'organization') as project,
     completeness.status,
     count(*) as days,
     min(completeness.day) as first_day,
@@ -13,17 +13,10 @@ select
         / nullif(sum(completeness.expected), 0))::double as ratio,
     regexp_replace(completeness.reason, 'Sentry counts \d+, loaded are \d+', 'Sentry counts more than is loaded') as reason
 from marts.completeness as completeness
-left join marts.project_names as project_names
-    on completeness.organization_id = project_names.organization_id
-    and completeness.project_id = project_names.project_id
 where completeness.day between coalesce([[{{start}}::date, ]] (select max(as_of)::date - 28 from meta.runs)) and coalesce([[{{end}}::date, ]] (select max(as_of)::date - 1 from meta.runs))
     and completeness.status <> 'complete'
     and (null::varchar is null or completeness.organization_id = null::varchar)
-    and (coalesce([[{{project}}, ]] null::varchar) is null or completeness.project_id = '' or project_names.project_slug = coalesce([[{{project}}, ]] null::varchar))
-group by
-    completeness.table_name,
-    coalesce(project_names.project_slug, nullif(completeness.project_id, ''), 'organization'),
-    completeness.status,
-    regexp_replace(completeness.reason, 'Sentry counts \d+, loaded are \d+', 'Sentry counts more than is loaded')
+    and (coalesce([[{{project}}, ]] null::varchar) is null or completeness.project_id = '' or completeness.project_slug = coalesce([[{{project}}, ]] null::varchar))
+group by all
 order by ratio nulls last, days desc, last_day desc, completeness.table_name, project
 limit 40

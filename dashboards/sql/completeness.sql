@@ -12,9 +12,6 @@ chosen as (
         completeness.expected,
         completeness.loaded
     from marts.completeness as completeness
-    left join marts.project_names as project_names
-        on completeness.organization_id = project_names.organization_id
-        and completeness.project_id = project_names.project_id
     where completeness.day between (select max(as_of)::date - 28 from meta.runs) and (select max(as_of)::date - 1 from meta.runs)
 ),
 
