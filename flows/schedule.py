@@ -65,6 +65,9 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     """
     if not _is_zone(timezone):
         raise UsageError(f"{timezone!r} is no time zone: write one like Europe/Vienna or UTC.")
+    no_schedule = UsageError(f"{cron!r} is no cron schedule: write five fields, as in {NIGHTLY!r}.")
+    if len(cron.split()) != len(NIGHTLY.split()):  # before it is told as a line for a crontab
+        raise no_schedule
     api = configured_api()
     otherwise = f"or let cron do it: {cron_line(cron, home, config)}"
     if not api:
@@ -83,7 +86,7 @@ def serve_nightly(*, cron: str, timezone: str, home: str, config: str | None, to
     try:
         schedule = Cron(cron, timezone=timezone)
     except ValueError:
-        raise UsageError(f"{cron!r} is no cron schedule: write five fields, as in {NIGHTLY!r}.") from None
+        raise no_schedule from None
     target = {"home": home, "config": config or ""}
     asking = {**target, "token_block": token_block}
     shared: dict[str, Any] = {

@@ -176,6 +176,10 @@ def test_memory_that_is_no_size(run: Run) -> None:
     run("export", SENTRY_WAREHOUSE_MEMORY="lots").says_only(2, "'memory' is 'lots'", "100MB")
 
 
+def test_a_schedule_that_is_none_comes_into_no_crontab(run: Run) -> None:
+    run("schedule", "--cron", "nonsense").says_only(2, "'nonsense' is no cron schedule", "30 2 * * *")
+
+
 def test_too_little_memory(run: Run) -> None:
     outcome = run("export", SENTRY_WAREHOUSE_MEMORY="1MB")
     outcome.says(1, "DuckDB needs more memory", "SENTRY_WAREHOUSE_MEMORY", "what is committed stays")
