@@ -85,3 +85,21 @@ def test_an_archive_that_lacks_a_file_is_told_by_query_and_replay(run: Run, tmp_
     cut(file)
     run("query", "select count(*) from raw.pages").says_only(1, file.name, "archive is damaged")
     run("replay").says_only(1, file.name, "backup", "stays as it is")
+
+
+def test_check_tells_an_archive_and_a_key_that_do_not_fit_to_the_warehouse(run: Run, tmp_path: Path) -> None:
+    def warnings(**variables: str) -> list[str]:
+        checks = json.loads(run("check", "--json", **variables).out)["checks"]
+        return [f"{c['subject']}: {c['says']} {c['fix']}" for c in checks if c["state"] != "good"]
+
+    assert run("export", SENTRY_WAREHOUSE_STREAMS_ONLY="teams").code == 0
+    assert warnings() == []
+    (folder,) = (tmp_path / "sentry-data" / "raw" / "teams").iterdir()
+    folder.rename(folder.with_name("20991231T000000-abcdef"))
+    unknown, lost, key = warnings(SENTRY_WAREHOUSE_PRIVACY_KEY="f" * 32)
+    assert "pages of 1 run that the warehouse does not know, such as 20991231T000000-abcdef" in unknown
+    assert "lacks 1 file" in lost
+    assert folder.name in lost
+    assert "key is not the one of earlier runs" in key
+    *_, key = warnings(SENTRY_WAREHOUSE_PRIVACY_KEY="")
+    assert "privacy.key is not there" in key
