@@ -72,6 +72,12 @@ def polars_schema(table: Table) -> pl.Schema:
     return pl.Schema({c.name: POLARS[c.type] for c in table.all_columns})
 
 
+@lru_cache(maxsize=256)
+def empty_frame(table: Table) -> pl.DataFrame:
+    """A frame of the table's schema without rows; made once, as polars takes 0.15 ms for it."""
+    return pl.DataFrame(schema=polars_schema(table))
+
+
 def parse_times(texts: pl.Series) -> pl.Series:
     """ISO 8601 texts of any precision and offset as UTC Datetime("us") without a zone; null where it is
     no time. Sentry mixes precisions in one column (facts §4.0), some servers leave the zone out. Numbers are

@@ -191,8 +191,11 @@ def id_series(column: Column, values: Sequence[Any]) -> pl.Series:
     try:
         ids = pl.Series(values, dtype=pl.String)
     except TypeError:
-        ids = pl.Series([v if v is None else str(v) for v in values], dtype=pl.String)
-    return ids.str.replace(UUID, "$1$2$3$4$5") if column.name.endswith("event_id") else ids
+        values = [v if v is None else str(v) for v in values]
+        ids = pl.Series(values, dtype=pl.String)
+    if column.name.endswith("event_id") and "-" in "".join(filter(None, values)):
+        return ids.str.replace(UUID, "$1$2$3$4$5")
+    return ids
 
 
 class Levels:

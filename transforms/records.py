@@ -19,7 +19,7 @@ from transforms.conform import (
     read_list,
     read_object,
 )
-from transforms.frames import Batch, Drift, Reject, build_frame, polars_schema
+from transforms.frames import Batch, Drift, Reject, build_frame, empty_frame
 from transforms.levels import Level, Levels, Walker, id_series
 from transforms.repair import MISFIT, Unreadable, as_utf8, repair
 from transforms.shape import Node, at_in, build_tree, compile_node, leaf_of, places
@@ -167,7 +167,7 @@ def table_frame(
             columns = {c.name: _series(c, each, level, context) for c in table.all_columns}
             frames.append(build_frame(table, columns, batch, unique=unique))
     if not frames:
-        return pl.DataFrame(schema=polars_schema(table))
+        return empty_frame(table)
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
