@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
 from functools import cache
@@ -113,24 +112,29 @@ class Loader:
         first = pages[0]
         request = self.request(first.stream, first.request)
         clear = _rows_to_clear(first, request, batch)
-        if clear and request.shape == "discover" and not request.is_snapshot:
-            clear = replace(clear, only=self._of_chosen(first, request))
+        if request.shape == "discover" and not request.is_snapshot:
+            clear = self._of_told_projects(first, request, batch, clear)
         load(self.store, batch.frames, seen_at=first.loaded_at, clear=clear)
         if request.control:
             _apply_marks(self.store, pages)
         self._note(first, batch)
 
-    def _of_chosen(self, page: Page, request: Request) -> tuple[str, list[str]] | None:
-        """The column of an answer about chosen projects that tells whose a row is, and what it holds for
-        these: rows of others stay. None for an answer about all, or where nothing tells."""
-        chosen = [value for name, value in json.loads(page.parameters) if name == "project"]
+    def _of_told_projects(
+        self, page: Page, request: Request, batch: Batch, clear: Clear | None
+    ) -> Clear | None:
+        """The rows of an interval that a batch replaces: of the projects that it tells of. Those of one that
+        it leaves out stay: it was not chosen, is refused, or Sentry lists it no more."""
         owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
-        if owner is None or "-1" in chosen:
-            return None
-        if owner.at != "project.id":
-            slugs = "select slug from projects where organization_id = ? and list_contains(?, project_id)"
-            chosen = [row[0] for row in self.store.rows(slugs, [page.organization_id, chosen])]
-        return owner.name, chosen
+        if owner is None:
+            return clear
+        if clear is None:  # not the answer's first batch: what came before it stays
+            clear = Clear(page.organization_id, "", page.window_start, page.window_end, but_run=page.run_id)
+        told = {str(value) for frame in batch.frames.values() for value in frame[owner.name]}
+        name = "project_id" if owner.at == "project.id" else "slug"
+        listed = self.store.rows(
+            f"select {name} from projects where organization_id = ?", [page.organization_id]
+        )
+        return replace(clear, keep=(owner.name, [value for (value,) in listed if value not in told]))
 
     def _note(self, page: Page, batch: Batch) -> None:
         known = {}

@@ -28,13 +28,14 @@ WIDER = {
 @dataclass(frozen=True, slots=True)
 class Clear:
     """Rows that make way: those of a scope whose interval starts in [start, end); no times = all of it.
-    `only` leaves others than those with one of its values in a column."""
+    Rows with one of `keep`'s values in its column stay, and those that the run `but_run` loaded."""
 
     organization_id: str
     project_id: str = ""
     start: datetime | None = None
     end: datetime | None = None
-    only: tuple[str, Sequence[str]] | None = None
+    keep: tuple[str, Sequence[str]] | None = None
+    but_run: str = ""
 
 
 def load(
@@ -137,9 +138,12 @@ def _clear(store: Store, table: Table, clear: Clear) -> None:
     if clear.start is not None and clear.end is not None and "interval_start" in columns:
         conditions.append("interval_start >= ? and interval_start < ?")
         values += [clear.start, clear.end]
-    if clear.only:
-        conditions.append(f"list_contains(?, {quote(clear.only[0])}::varchar)")
-        values.append(list(clear.only[1]))
+    if clear.keep:
+        conditions.append(f"list_contains(?, {quote(clear.keep[0])}::varchar) is distinct from true")
+        values.append(list(clear.keep[1]))
+    if clear.but_run:
+        conditions.append("_run_id <> ?")
+        values.append(clear.but_run)
     store.connection.execute(f"delete from {table.full_name} where {' and '.join(conditions)}", values)
 
 

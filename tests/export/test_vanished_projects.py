@@ -10,13 +10,19 @@ from tests.acceptance.strict import StrictSentry
 from tests.acceptance.world import API, World
 from warehouse.inspect import status
 
-STREAMS = ("issues", "events", "event_counts")
+STREAMS = ("issues", "events", "event_counts", "discover")
+QUERIES = [
+    {"name": "by_id", "fields": ["project.id", "level", "count()"], "interval": "1d"},
+    {"name": "by_slug", "fields": ["project", "count()"], "interval": "1d"},
+]
 
 
 def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
     with StrictSentry(World()) as sentry:
-        assert run(sentry, tmp_path, *STREAMS).exit_code == 0
-        before = rows(tmp_path, "select count(*) from events")
+        assert run(sentry, tmp_path, *STREAMS, discover=QUERIES).exit_code == 0
+        counts = "select (select count(*) from events), (select sum(count) from discover_by_id), "
+        counts += "(select sum(count) from discover_by_slug)"
+        before = rows(tmp_path, counts)
         project = next(p for p in sentry.world.projects if p["id"] == API)
         sentry.world.projects.remove(project)
         open_issues = f"select count(*) from marts.backlog_age where project_id = '{API}'"
@@ -25,14 +31,14 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         gone = []
         for _ in range(3):
             sentry.world.now += timedelta(days=1)
-            result = run(sentry, tmp_path, *STREAMS)
+            result = run(sentry, tmp_path, *STREAMS, discover=QUERIES)
             gone.append((result.exit_code, result.slices.get("gone", 0)))
         assert gone == [(3, 2), (0, 0), (0, 0)]
         told = "select distinct project_id, reason from meta.coverage where status = 'gone'"
         ((project_id, reason),) = rows(tmp_path, told)
         assert project_id == project["id"]
         assert "lists this project no more" in reason
-        assert rows(tmp_path, "select count(*) from events") == before
+        assert rows(tmp_path, counts) == before
         assert rows(tmp_path, open_issues) == [(0,)]
         stale = "select table_name from marts.freshness where status <> 'fresh'"
         assert rows(tmp_path, stale) == []
@@ -40,7 +46,7 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
 
         sentry.world.projects.append(project)
         sentry.world.now += timedelta(days=1)
-        assert run(sentry, tmp_path, *STREAMS).exit_code == 0
+        assert run(sentry, tmp_path, *STREAMS, discover=QUERIES).exit_code == 0
         assert rows(tmp_path, open_issues) == [(open_before,)]
         ends = "select max(window_end) from meta.coverage where status = 'complete' and project_id = "
         assert rows(tmp_path, f"{ends}'{project_id}' and request = ''")[0][0] > sentry.now() - timedelta(
