@@ -263,7 +263,8 @@ def status_command(
     """Show the last runs, and how fresh and complete each table is.
 
     For monitors: `is_proven` in --json is true when the last run was complete, every day of every table is
-    complete, and nothing is older than 36 hours. With --exit-code the command ends with 3 otherwise.
+    complete, and nothing is older than 36 hours. What all exports of a week left out is listed apart and does
+    not count. With --exit-code the command ends with 3 otherwise.
 
     \b
     Example:  sentry-warehouse status

@@ -352,6 +352,11 @@ def print_status(found: dict[str, Any]) -> None:
             "{table}: {how_many}. {unproven_reason}",
         ),
         (
+            "Left out by all exports of the last week (what was read of it stays)",
+            [row | {"scope": _scope(row)} for row in found["left_out"]],
+            "{scope}: {streams}, last asked for on {last_asked:%Y-%m-%d}",
+        ),
+        (
             "Fields that are not as declared",
             [row | {"what": drift_in_words(row)} for row in found["drift"]],
             "{stream}: {path} {what}",

@@ -269,8 +269,9 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
     """What `status` shows: last runs, freshness and completeness by table, what is not whole, drift.
 
     `is_proven` says that the newest run is complete, and so is every table, up to 36 hours before `now`
-    (UTC without a zone; this machine's clock unless given). A run that stands as running while nobody writes
-    is `interrupted`. Raises WarehouseError when there is nothing yet, or the file is damaged.
+    (UTC without a zone; this machine's clock unless given), but for what is `left_out` by all exports of a
+    week. A run that stands as running while nobody writes is `interrupted`. Raises WarehouseError when there
+    is nothing yet, or the file is damaged.
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
     connection, busy = connect_for_status(home)
@@ -301,6 +302,7 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
             "runs": runs,
             "tables": tables,
             "incomplete": ask(_sql("incomplete")) if made else [],
+            "left_out": ask(_sql("left_out_scopes")) if made else [],
             "drift": ask("select * from meta.drift order by last_seen desc, stream, kind, path"),
             "rejects": ask(
                 "select stream, table_name, path, reason, count(*) as values from meta.rejects "

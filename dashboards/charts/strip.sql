@@ -8,9 +8,10 @@ with
 tables as (
     select
         max(as_of) as as_of,
-        count(*) as tables,
+        count(*) filter (where status <> 'left out') as tables,
         count(*) filter (where status = 'fresh') as fresh_tables,
-        string_agg(table_name, ', ' order by table_name) filter (where status <> 'fresh') as late_tables
+        string_agg(table_name, ', ' order by table_name) filter (where status not in ('fresh', 'left out'))
+            as late_tables
     from marts.freshness
     where $organization is null or organization_id = $organization
 ),

@@ -38,7 +38,8 @@ def _(Path, duckdb, mo, os):
 @app.cell
 def _(ask, mo):
     (as_of,) = ask("select max(as_of) as as_of from meta.runs")["as_of"]
-    late = ask("select table_name from marts.freshness where status <> 'fresh' order by 1")["table_name"]
+    tables = ask("select table_name from marts.freshness where status in ('stale', 'never') order by 1")
+    late = tables["table_name"]
     mo.md(
         f"""
         # Explore Sentry

@@ -4,7 +4,7 @@
 const FILTERS = ["organization", "project", "environment", "release"];
 const PERIODS = [[7, "7 days"], [28, "28 days"], [90, "90 days"]];
 const SIGNS = { good: "✓", warn: "!", bad: "×" };
-const STATES = { fresh: "good", complete: "good", sampled: "warn", partial: "warn", stale: "warn", capped: "warn", gone: "warn" };
+const STATES = { fresh: "good", complete: "good", sampled: "warn", partial: "warn", stale: "warn", capped: "warn", gone: "warn", "left out": "warn" };
 const byId = (id) => document.getElementById(id);
 const exported = byId("exported");
 let source, catalogue, answers = {}, values = {}, generation = "", asked = 0;

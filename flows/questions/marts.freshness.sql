@@ -6,7 +6,7 @@ order by age_hours desc;
 -- Which tables are late? No rows: all is well.
 select table_name, up_to, projects_behind
 from marts.freshness
-where status <> 'fresh'
+where status in ('stale', 'never')
 order by table_name;
 
 -- Up to when can I trust events?

@@ -45,7 +45,7 @@ def given(connection: duckdb.DuckDBPyConnection) -> Given:
             name, header, *rows = [line.strip() for line in block.splitlines()]
             columns = cells(header)
             values = [[cell_value(cell) for cell in cells(row)] for row in rows]
-            if "organization_id" not in columns and name not in ("meta.runs",):
+            if "organization_id" not in columns and name not in ("meta.runs", "meta.settings"):
                 columns, values = ["organization_id", *columns], [["1", *row] for row in values]
             marks = ", ".join("?" for _ in columns)
             connection.executemany(f"insert into {name} ({', '.join(columns)}) values ({marks})", values)

@@ -345,6 +345,49 @@ def test_bodies_are_no_longer_held_to_how_they_were_read_before(
     )
 
 
+def test_what_exports_of_a_server_leave_out_for_a_week_is_not_stale(given: Given, rows_of: Mart) -> None:
+    """An export that failed leaves nothing out, and one of another server neither."""
+    given("""
+        meta.runs
+        run_id | command | status | as_of
+        r1 | export | complete | 2026-11-01 03:00
+        r2 | export | incomplete | 2026-11-09 03:00
+        r3 | export | failed | 2026-11-19 03:00
+
+        meta.settings
+        name | value
+        servers | {"1": {"host": "a"}, "2": {"host": "a"}, "3": {"host": "b"}}
+
+        meta.coverage
+        run_id | slice_id | stream | request | organization_id | project_id | window_end | status | finished_at
+        r1 | s1 | discover | old | 1 |    | 2026-11-01 03:00 | complete | 2026-11-01 03:01
+        r1 | s2 | events |       | 1 | 10 | 2026-11-01 03:00 | complete | 2026-11-01 03:01
+        r1 | s3 | events |       | 1 | 20 | 2026-11-01 03:00 | complete | 2026-11-01 03:01
+        r1 | s4 | teams |        | 2 |    | 2026-11-01 03:00 | complete | 2026-11-01 03:01
+        r1 | s5 | teams |        | 3 |    | 2026-11-01 03:00 | complete | 2026-11-01 03:01
+        r2 | s6 | discover | new | 1 |    | 2026-11-09 03:00 | complete | 2026-11-09 03:01
+        r2 | s7 | events |       | 1 | 10 | 2026-11-09 03:00 | complete | 2026-11-09 03:01
+        r3 | s8 | events |       | 1 | 10 | 2026-11-19 03:00 | failed | 2026-11-19 03:01
+
+        meta.cursors
+        stream | request | organization_id | project_id | watermark
+        discover | old |  1 |    | 2026-11-01 03:00
+        discover | new |  1 |    | 2026-11-01 02:00
+        discover | new |  1 | 10 | 2026-11-19 02:00
+        discover | new |  1 | 20 | 2026-11-01 03:00
+        events |       |  1 | 10 | 2026-11-19 02:00
+        events |       |  1 | 20 | 2026-11-01 03:00
+    """)
+    columns = "organization_id | table_name | watermark | projects_behind | status"
+    assert rows_of("freshness", columns) == table("""
+        1 | discover_new | 2026-11-19 02:00 | 0 | fresh
+        1 | discover_old | - | 0 | left out
+        1 | events | 2026-11-19 02:00 | 0 | fresh
+        2 | teams | - | 0 | left out
+        3 | teams | - | 0 | stale
+    """)
+
+
 def test_nothing_asked_nothing_claimed(rows_of: Mart) -> None:
     assert rows_of("completeness") == []
     assert rows_of("freshness") == []

@@ -2,8 +2,9 @@
 -- materialised: yes
 -- key: organization_id, table_name
 -- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or
---   some project lags so far behind; never: no slice was ever complete. Projects that Sentry says are gone or
---   forbidden do not hold up_to back. Where nothing was left to read besides a list, up_to is that of the list.
+--   some project lags so far behind; never: no slice was ever complete; left out: no export of its server asked
+--   for it in a week, as for a query that is configured no more. Projects that Sentry says are gone or forbidden,
+--   and those that are left out, do not hold up_to back. Where nothing was left to read besides a list, up_to is that of the list.
 -- reconcile: select coverage.organization_id, coverage.stream from meta.coverage
 --   where coverage.status = 'complete' and coverage.request is distinct from 'audit'
 --   and not exists (from marts.freshness as mart where mart.organization_id = coverage.organization_id
@@ -21,7 +22,7 @@
 -- age_hours: Hours from up_to to the newest run's as_of; null when never; not additive.
 -- projects_behind: Projects whose own watermark is more than 36 h before the newest run's as_of (1 for a table
 --   that is asked of the whole organization); additive within a table.
--- status: fresh, stale or never.
+-- status: fresh, stale, never or left out.
 -- as_of: End of the newest run's windows (UTC), which age is measured against.
 with
 newest_run as (
@@ -38,6 +39,7 @@ coverage as (
             when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
             else stream
         end as table_name,
+        case when stream = 'discover' then 'discover_' || request else stream end as asked_as,
         coalesce(project_id, '') as project_id,
         run_id,
         coalesce(window_end, finished_at) as asked_to,
@@ -65,6 +67,7 @@ cursors as (
             when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
             else stream
         end as table_name,
+        case when stream = 'discover' then 'discover_' || request else stream end as asked_as,
         coalesce(project_id, '') as project_id,
         watermark
     from meta.cursors as read_up_to
@@ -79,15 +82,55 @@ cursors as (
         ))
 ),
 
+-- servers are exported apart from each other, so that each tells only of what is left out of its own
+asked as (
+    select
+        coverage.organization_id,
+        coverage.asked_as,
+        coverage.project_id,
+        max(runs.as_of) < max(max(runs.as_of) filter (where runs.status in ('complete', 'incomplete'))) over (
+            partition by any_value(servers.value ->> ('$."' || coverage.organization_id || '".host'))
+        ) - interval 7 day as is_left_out
+    from coverage
+    inner join meta.runs as runs on coverage.run_id = runs.run_id and runs.command = 'export'
+    left join meta.settings as servers on servers.name = 'servers'
+    group by all
+),
+
+tables_left_out as (
+    select organization_id, asked_as from asked group by all having bool_and(is_left_out)
+),
+
+-- what is asked of an organization is read of all its projects, or of those that were chosen then
+reached as (
+    select
+        cursors.*,
+        asked.organization_id is not null as is_of_organization,
+        max(watermark) filter (where cursors.project_id = '') over of_table as reached_for_all,
+        max(watermark) over of_table as reached_for_some
+    from cursors
+    left join asked
+        on cursors.organization_id = asked.organization_id
+        and cursors.asked_as = asked.asked_as
+        and asked.project_id = ''
+    window of_table as (partition by cursors.organization_id, cursors.table_name)
+),
+
 watermarks as (
     select
         organization_id,
         table_name,
         min(watermark) as watermark,
         count(*) filter (where watermark < newest_run.as_of - interval 36 hour) as projects_behind
-    from cursors
+    from reached
     anti join projects_out using (organization_id, table_name, project_id)
+    anti join (from asked where is_left_out) as left_out using (organization_id, asked_as, project_id)
     cross join newest_run
+    where not is_of_organization
+        or (
+            watermark >= reached_for_some - interval 7 day
+            and (project_id = '' or watermark > coalesce(reached_for_all, '-infinity'))
+        )
     group by all
 ),
 
@@ -95,6 +138,7 @@ loads as (
     select
         organization_id,
         table_name,
+        asked_as,
         max(finished_at) filter (where rows > 0) as newest_loaded_at,
         max(finished_at) filter (where status = 'complete') as last_complete_at,
         max(asked_to) filter (where status = 'complete') as complete_to
@@ -137,9 +181,9 @@ newest_rows as (
 ),
 
 known_tables as (
-    select organization_id, table_name from loads
+    select organization_id, table_name, asked_as from loads
     union
-    select organization_id, table_name from cursors
+    select organization_id, table_name, asked_as from cursors
 ),
 
 ages as (
@@ -155,12 +199,14 @@ ages as (
             greatest(loads.complete_to, case when not besides.lacks_some then lists.watermark end)
         ) as up_to,
         coalesce(watermarks.projects_behind, 0) as projects_behind,
+        tables_left_out.asked_as is not null as is_left_out,
         newest_run.as_of
     from known_tables
-    left join loads using (organization_id, table_name)
+    left join loads using (organization_id, table_name, asked_as)
     left join watermarks using (organization_id, table_name)
     left join newest_rows using (organization_id, table_name)
     left join besides using (organization_id, table_name)
+    left join tables_left_out using (organization_id, asked_as)
     left join watermarks as lists
         on known_tables.organization_id = lists.organization_id
         and besides.list_name = lists.table_name
@@ -181,6 +227,7 @@ select
     end::double as age_hours,
     projects_behind,
     case
+        when is_left_out then 'left out'
         when last_complete_at is null or up_to is null then 'never'
         when projects_behind > 0 or up_to < as_of - interval 36 hour then 'stale'
         else 'fresh'

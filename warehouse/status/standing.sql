@@ -1,7 +1,17 @@
 -- One row of marts.completeness that still matters: of plain lists the one checked last (a backfill reads them,
--- too, under a day of the past), of projects those that Sentry still lists.
+-- too, under a day of the past), of projects those that Sentry still lists, and nothing that exports leave out.
 with completeness as (
-    from {completeness}
+    select completeness.*
+    from {completeness} as completeness
+    anti join {left_out} as left_out
+        on completeness.organization_id = left_out.organization_id
+        and completeness.project_id = left_out.project_id
+        and left_out.asked_as = case completeness.table_name
+            when 'session_health' then 'sessions'
+            when 'issue_details' then 'issues'
+            when 'event_details' then 'events'
+            else completeness.table_name
+        end
 ),
 
 lists as (

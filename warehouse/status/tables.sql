@@ -38,6 +38,7 @@ fresh as (
             else status
         end as freshness
     from {freshness}
+    where status <> 'left out'
 )
 
 select
