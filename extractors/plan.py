@@ -181,8 +181,8 @@ def split(slice_: Slice, request: Request, pieces: int = 2) -> list[Slice]:
     if request.shape == "discover" and request.load == "replace":
         return []  # its rows are figures of the whole window, which those of pieces would replace
     step = timedelta(seconds=slice_.interval_seconds or 1)
-    if request.window and request.shape == "discover" and request.window.align:
-        step = request.window.align  # a row's interval_start is its slice's start
+    if request.window and request.shape == "discover" and request.window.longest:
+        step = request.window.longest  # a row's interval_start is its slice's start
     length = slice_.window_end - slice_.window_start
     inner = {floor(slice_.window_start + length * i / pieces, step) for i in range(1, pieces)}
     cuts = sorted(c for c in inner if slice_.window_start < c < slice_.window_end)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from extractors.archive import Page
+from extractors.plan import floor
 from extractors.stream import PROJECT_FIELDS, DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
@@ -19,7 +21,10 @@ from transforms.shape import Node, build_tree, field_paths
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
 from warehouse.marks import mark_deleted, mark_merged, mark_unlisted
+from warehouse.schema import quote
 from warehouse.store import Store
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @cache
@@ -112,9 +117,12 @@ class Loader:
         first = pages[0]
         request = self.request(first.stream, first.request)
         clear = _rows_to_clear(first, request, batch)
-        if request.shape == "discover" and not request.is_snapshot:
+        sliced = request.shape == "discover" and not request.is_snapshot
+        if sliced:
             clear = self._of_told_projects(first, request, batch, clear)
         load(self.store, batch.frames, seen_at=first.loaded_at, clear=clear)
+        if sliced and first.window_start and first.window_end - first.window_start <= HOUR:
+            self._clear_day(first, first.window_start, request, batch)
         if request.control:
             _apply_marks(self.store, pages)
         self._note(first, batch)
@@ -135,6 +143,30 @@ class Loader:
             f"select {name} from projects where organization_id = ?", [page.organization_id]
         )
         return replace(clear, keep=(owner.name, [value for (value,) in listed if value not in told]))
+
+    def _clear_day(self, page: Page, hour: datetime, request: Request, batch: Batch) -> None:
+        """Removes figures of a whole day, which a query gave before it asked by the hour, of the projects
+        that a batch tells of. They stand at the day's first hour."""
+        owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
+        if owner is None:
+            return
+        for table, frame in batch.frames.items():
+            self.store.connection.execute(
+                f"delete from {table.full_name} as stored where organization_id = ? and interval_start = ? "
+                f"and list_contains(?, {quote(owner.name)}::varchar) and _run_id <> ? "
+                "and not exists (from meta.slices as s where s.run_id = stored._run_id and s.stream = ? "
+                "and s.request = ? and s.organization_id = stored.organization_id "
+                "and s.window_start = stored.interval_start "
+                "and s.window_end <= s.window_start + interval 1 hour)",
+                [
+                    page.organization_id,
+                    floor(hour, DAY),
+                    [str(value) for value in frame[owner.name].unique()],
+                    page.run_id,
+                    page.stream,
+                    page.request,
+                ],
+            )
 
     def _note(self, page: Page, batch: Batch) -> None:
         known = {}

@@ -155,7 +155,8 @@ def _request(query: DiscoverQuery) -> Request:
             first=timedelta(days=query.days),
             overlap=timedelta(days=3) if length else timedelta(days=query.days),
             longest=length,
-            align=length,
+            # days are read whole: a query that had figures by the day would keep them beside hours
+            align=timedelta(days=1) if length else None,
         ),
         tables=(table,),
         # without figures a row is an event

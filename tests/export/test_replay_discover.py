@@ -7,8 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from flows.publishing import publish_home
 from flows.replay import replay
-from tests.export.conftest import Start, run_export, settings_for
+from tests.export.conftest import Start, query, run_export, settings_for
 from tests.export.test_replay import differing
 
 FIELDS = ["project.id", "level", "count()"]
@@ -65,3 +66,34 @@ def test_a_query_that_groups_by_less_than_before_is_published_and_rebuilt(
     replay(settings_for(sandbox, tmp_path, **chosen))
     assert differing(copy, tmp_path / "warehouse.duckdb") == {}
     assert comments(copy) == comments(tmp_path / "warehouse.duckdb")
+
+
+def test_a_query_asked_by_the_hour_from_now_on_counts_no_day_twice(start: Start, tmp_path: Path) -> None:
+    """Nor does a replay, also where the warehouse was lost and nothing but the archive tells."""
+    sandbox = start(projects=2, issues=20, events=400, days=12, rate_limit=0)
+    fields = ["project.id", "level", "count()"]
+
+    def of(interval: str) -> dict[str, object]:
+        queries = [
+            {"name": name, "fields": fields, "interval": each, "days": 12}
+            for name, each in (("days", "1d"), ("changed", interval))
+        ]
+        return {"streams": {"only": ["discover"]}, "discover": queries}
+
+    def figures() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        sums = "select project_id, interval_start::date, level, sum(count) from discover_{} group by all"
+        days, changed = (sorted(query(tmp_path, sums.format(name))) for name in ("days", "changed"))
+        return days, changed
+
+    run_export(sandbox, tmp_path, **of("1d"))
+    sandbox.pass_night()
+    run_export(sandbox, tmp_path, **of("1h"))
+    days, changed = figures()
+    assert changed == days
+    for lost in (False, True):
+        if lost:
+            (tmp_path / "warehouse.duckdb").unlink()
+        settings = settings_for(sandbox, tmp_path, **of("1h"))
+        replay(settings)
+        publish_home(settings)
+        assert figures() == (days, days)
