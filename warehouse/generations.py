@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from warehouse.store import WarehouseError
+from warehouse.store import PUBLISHED, WarehouseError
 
 LINK = "published"
 FOLDER = "generations"
@@ -65,14 +65,19 @@ def point(link: Path, generation: Path) -> None:
 
     Where links can not be made, `link` is a folder, and the generation's files are moved into it one by one,
     each in one step, the manifest last. Raises WarehouseError when a folder that is not ours is in the way.
+    One that a copy of the home made of the link is ours.
     """
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
-    if link.is_dir() and not link.is_symlink():
-        if not (link / MARKER).exists():
-            raise WarehouseError(f"{link} is a folder, not a link of ours: move it away and publish again.")
+    is_folder = link.is_dir() and not link.is_symlink()
+    if is_folder and (link / MARKER).exists():
         _move_files(link, generation)
         return
+    if is_folder and not _holds_only_published(link):
+        raise WarehouseError(
+            f"{link} is a folder, not a link of ours: move it away, then run `sentry-warehouse publish`. "
+            "What is loaded is safe."
+        )
     try:
         fresh.symlink_to(Path(generation.parent.name, generation.name), target_is_directory=True)
     except (OSError, NotImplementedError) as error:
@@ -80,7 +85,17 @@ def point(link: Path, generation: Path) -> None:
             raise
         _move_files(link, generation)
         return
+    copied = generation.with_name(f".{link.name}.partial")
+    if is_folder:  # a link can not take its place in one step
+        link.rename(copied)
     fresh.replace(link)
+    shutil.rmtree(copied, ignore_errors=True)
+
+
+def _holds_only_published(folder: Path) -> bool:
+    places = {(".", PUBLISHED), (".", MANIFEST), ("parquet", ".parquet")}
+    files = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return all({(str(f.parent), f.name), (str(f.parent), f.suffix)} & places for f in files)
 
 
 def _knows_no_links(error: Exception) -> bool:

@@ -247,6 +247,19 @@ def test_a_link_that_fails_for_another_reason_leaves_the_old_one(
     assert not (home / "published").exists()
 
 
+def test_a_copied_home_gets_its_link_again(home: Path, tmp_path: Path) -> None:
+    """`scp -r` and many tools of backups make a folder of it."""
+    publish(home)
+    copy = tmp_path / "copy"
+    shutil.copytree(home, copy)
+    assert not (copy / "published").is_symlink()
+    add_issue(copy, "new")
+    link = publish(copy)
+    assert link.is_symlink()
+    assert ask(link / "sentry.duckdb", "select count(*) from issues") == [(51,)]
+    assert {p.name for p in (copy / "generations").iterdir() if p.name.startswith(".")} <= {".lock"}
+
+
 def test_a_folder_of_somebody_else_is_left_alone(home: Path) -> None:
     (home / "published").mkdir()
     (home / "published" / "mine.txt").write_text("mine")
