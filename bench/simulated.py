@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from extractors.sandbox import Sandbox, SandboxOptions
-from flows.pipeline import Result, export
+from flows.ending import Result
+from flows.pipeline import export
 from flows.progress import Progress
 from flows.settings import load_settings
 

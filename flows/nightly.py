@@ -20,8 +20,8 @@ from extractors.errors import SentryError
 from extractors.stream import all_streams
 from flows.answers import counted
 from flows.artifacts import Artifacts, FileProgress, show_replay, show_report
+from flows.ending import Result
 from flows.orchestration import PrefectUnreachable, explain_refusal
-from flows.pipeline import Result
 from flows.pipeline import export as export_plain
 from flows.publishing import publish_home
 from flows.replay import Replayed

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from flows.stopping import ending_soon
 
 if TYPE_CHECKING:
-    from flows.pipeline import Result
+    from flows.ending import Result
     from flows.replay import Replayed
     from flows.settings import Settings
     from flows.workers import Observer

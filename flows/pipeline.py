@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any
 
 from extractors.archive import Archive
 from extractors.errors import SentryError
 from extractors.governor import Governor
 from extractors.plan import Slice, plan
 from extractors.stream import Request, all_streams
-from flows.asking import NOT_KEPT
 from flows.audit import record, record_vanished, short_slices
 from flows.clients import Clients, require_token
 from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
+from flows.ending import Result, finish, tidy_archive
 from flows.lanes import run_slices
 from flows.planning import (
     FOUNDATION,
     chosen_streams,
     discover_queries,
-    drift_checks,
     end_of_windows,
     item_slices,
     listing_slices,
     most_items,
     wanted_requests,
 )
-from flows.policy import note_key, privacy_of
+from flows.policy import privacy_of
 from flows.publishing import publish_home
-from flows.retention import keep_archive
 from flows.run import Run, plan_row
 from flows.settings import Settings, UsageError
 from flows.sweep import (
@@ -49,45 +43,13 @@ from flows.sweep import (
 )
 from flows.workers import Clock, Observer, Threads, Workers
 from warehouse import state
-from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 from warehouse.load import fit_table
 from warehouse.lock import hold
 from warehouse.store import Store, remove_leftovers
 from warehouse.worklist import worklist
 
-logger = logging.getLogger(__name__)
-
 GOVERNOR = "governor"
 """Name in meta.settings under which the limits learnt of a server are kept for the next run."""
-
-
-@dataclass(slots=True)
-class Result:
-    """How a run ended. `slices` counts them by status; `audited_days` counts the days (of a project) whose
-    events were held against Sentry's count, and are new or short. Of `requests`, `retried` asked once more
-    for what had failed, and `throttled` were answered 429.
-    """
-
-    run_id: str
-    as_of: datetime
-    status: str = "running"
-    requests: int = 0
-    retried: int = 0
-    throttled: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    rows: dict[str, int] = field(default_factory=dict)
-    slices: dict[str, int] = field(default_factory=dict)
-    audited_days: dict[str, int] = field(default_factory=dict)
-    incomplete: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    published: Path | None = None
-    resumed: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """0 complete, 3 when some slice is not."""
-        return 3 if self.incomplete else 0
 
 
 def export(
@@ -262,8 +224,8 @@ def _play(
             run.fields.conclude(run.store, run.run_id, run.clock.now())
     state.keep_last_rejects(run.store)
     run.store.checkpoint()  # the checks have the memory that its rows took
-    _finish(run, settings, result)
-    _keep_archive(run, settings, result)
+    finish(run, settings, result)
+    tidy_archive(run, settings, result)
 
 
 def asked_for(
@@ -414,94 +376,3 @@ def run_more(run: Run, slices: Sequence[Slice], settings: Settings) -> None:
     """Adds slices to the run's plan and runs them."""
     state.save_plan(run.store, run.run_id, [plan_row(s) for s in slices])
     run_slices(run, slices, threads=settings.threads)
-
-
-def _finish(run: Run, settings: Settings, result: Result) -> None:
-    published = settings.home_path / "published" / "sentry.duckdb"
-    for counts, audited in ((result.slices, "is distinct from"), (result.audited_days, "=")):
-        counts.update(
-            run.store.rows(
-                f"select status, count(*) from meta.coverage where run_id = ? and request {audited} 'audit' "
-                "group by 1",
-                [run.run_id],
-            )
-        )
-    result.incomplete = state.incomplete(run.store, run.run_id)
-    result.rows = state.table_rows(run.store)
-    tables = [t for stream in run.streams.values() for r in run.requests(stream.name) for t in r.tables]
-    findings = run_checks(
-        run.store,
-        list({t.name: t for t in tables}.values()),
-        run.run_id,
-        published,
-        more=drift_checks(settings, run.streams),
-    )
-    result.warnings += [
-        *note_key(run.store, run.privacy),
-        *_not_kept(run),
-        *(f.text for f in findings if f.check.severity == "warn"),
-    ]
-    failures = [f for f in findings if f.check.severity == "fail"]
-    failed = [f.text for f in failures]
-    result.status = "failed" if failed else "incomplete" if result.incomplete else "complete"
-    usage = run.clients.usage()
-    requests, size = state.spent(run.store, run.run_id)  # by the part that was cut off, too
-    state.end_run(
-        run.store,
-        run.run_id,
-        status=result.status,
-        finished_at=run.clock.now(),
-        requests=max(usage.requests, requests),
-        bytes=max(usage.bytes, size),
-        rows=sum(result.rows.values()),
-        note="; ".join(failed) or None,
-    )
-    if failed:
-        raise CheckFailed(_not_published(failures))
-
-
-def _not_kept(run: Run) -> list[str]:
-    """A sentence on the days that were asked for and that Sentry no longer keeps."""
-    days = run.store.rows(
-        "select min(window_start), max(window_end) - interval 1 microsecond, "
-        "string_agg(distinct stream, ', ' order by stream) from meta.coverage "
-        "where run_id = ? and reason = ? having count(*) > 0",
-        [run.run_id, NOT_KEPT],
-    )
-    return [
-        f"Sentry no longer keeps what was asked for of {first:%Y-%m-%d} to {last:%Y-%m-%d} ({streams}): of "
-        "these days only what earlier runs read is here, and completeness claims no more."
-        for first, last, streams in days
-    ]
-
-
-def _keep_archive(run: Run, settings: Settings, result: Result) -> None:
-    """What does not work out here is no reason to hold back the data."""
-    loader = run.loader
-    try:
-        keep_archive(run.store, run.archive, settings, loader.writes(), loader.marking())
-    except OSError as error:
-        result.warnings.append(
-            f"The archive could not be tidied up ({_said(error)}). Nothing of it was removed, and the next "
-            "run tries again."
-        )
-
-
-def _said(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-
-
-def _not_published(failures: Sequence[Finding]) -> str:
-    drifted = [f.text for f in failures if f.check.name.startswith(DRIFT_OF)]
-    broken = [f.text for f in failures if not f.check.name.startswith(DRIFT_OF)]
-    said = ["The data is loaded but not published."]
-    if broken:
-        said += ["It does not hold together:", *broken]
-        said.append("Run `sentry-warehouse replay`, and report it if that does not help.")
-    if drifted:
-        said += ["What Sentry sends has changed, and drift is set to fail:", *drifted]
-        said.append(
-            "All of it: `sentry-warehouse status`. Where a change is fine, name it in drift.accepted as "
-            "'stream:path', or set drift of the stream to warn or note, and run the export again."
-        )
-    return " ".join(said)

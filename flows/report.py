@@ -18,8 +18,8 @@ from flows.answers import counted, visible
 from flows.progress import WHOLE
 
 if TYPE_CHECKING:
+    from flows.ending import Result
     from flows.forget import Forgotten
-    from flows.pipeline import Result
     from flows.replay import Replayed
     from flows.settings import Settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.answers import counted, visible
-from flows.pipeline import Result
+from flows.ending import Result
 from flows.replay import Replayed
 from flows.report import troubles, verdict
 from warehouse.inspect import run_query

@@ -8,7 +8,8 @@ from typing import Any
 
 import duckdb
 
-from flows.pipeline import Result, export
+from flows.ending import Result
+from flows.pipeline import export
 from flows.progress import Progress
 from flows.settings import load_settings
 from tests.acceptance.strict import TOKEN, StrictSentry

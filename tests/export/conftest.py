@@ -12,7 +12,8 @@ import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
 from extractors.streams.discover import DEFAULT_QUERIES
-from flows.pipeline import Result, export
+from flows.ending import Result
+from flows.pipeline import export
 from flows.progress import Progress
 from flows.settings import Settings, load_settings
 

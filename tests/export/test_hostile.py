@@ -16,7 +16,8 @@ from extractors import client as client_module
 from extractors.client import Client
 from flows import run as run_module
 from flows.answers import grid, markdown, safe_text
-from flows.pipeline import Result, export
+from flows.ending import Result
+from flows.pipeline import export
 from flows.progress import Progress
 from flows.replay import replay
 from flows.report import print_status, print_summary

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
-from flows.pipeline import Result
+from flows.ending import Result
 from tests.cli.command import run_command
 from tests.export.conftest import Start, query, run_export
 from tests.export.truth import Activities, differences

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from extractors.sandbox import Sandbox, SandboxOptions
+from flows.ending import Result
 from flows.forecast import Forecast, forecast
 from flows.forecast_report import forecast_as_json
-from flows.pipeline import Result, export
+from flows.pipeline import export
 from flows.progress import Progress
 from tests.cli.command import Outcome, run_command
 from tests.cli.proxy import Answered, proxy

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from flows.answers import counted, visible
-from flows.pipeline import Result
+from flows.ending import Result
 from flows.replay import Replayed
 from flows.report import not_complete, verdict
 from flows.run_report import Report, as_markdown, replay_as_markdown

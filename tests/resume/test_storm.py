@@ -18,7 +18,8 @@ from extractors.client import Client
 from extractors.sandbox import Sandbox
 from extractors.sandbox.faults import Faults
 from extractors.sandbox.options import FAULT_KINDS, RARE_FAULT_KINDS
-from flows.pipeline import Result, export
+from flows.ending import Result
+from flows.pipeline import export
 from flows.progress import Progress
 from flows.settings import load_settings
 from tests.resume.contents import contents, differences, disorder

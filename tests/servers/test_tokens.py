@@ -10,8 +10,9 @@ import pytest
 from extractors.errors import Unauthorized
 from extractors.sandbox import Sandbox
 from flows.check import check
+from flows.ending import Result
 from flows.forecast import forecast
-from flows.pipeline import Result, export
+from flows.pipeline import export
 from flows.progress import Progress
 from flows.settings import Settings, UsageError, load_settings
 from tests.client.servers import Asked
