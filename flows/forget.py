@@ -25,7 +25,7 @@ from warehouse.lock import FILE as LOCK_FILE
 from warehouse.lock import hold
 from warehouse.publish import publish
 from warehouse.schema import Table, literal, quote
-from warehouse.store import Store, WarehouseError
+from warehouse.store import Store, WarehouseError, refuse_empty
 
 OURS = {"warehouse.duckdb", "raw", FOLDER, LINK, KEY_FILE, LOCK_FILE, FORGETTING, "tmp"}
 COPIES = ("warehouse.*.duckdb", "warehouse.*.duckdb.wal", "warehouse.duckdb.wal")
@@ -70,6 +70,7 @@ def forget(settings: Settings, value: str, *, dry_run: bool = False) -> Forgotte
     archive file can not be read (nothing is changed then) or something is left.
     """
     home = settings.home_path
+    refuse_empty(home)
     if not (home / "raw").is_dir() and not (home / "warehouse.duckdb").exists():
         raise WarehouseError(f"There is no warehouse in {home}: name its folder with --home.")
     key = _key(settings)

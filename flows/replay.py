@@ -41,6 +41,7 @@ from warehouse.store import (
     WarehouseError,
     fold_log,
     is_locked,
+    refuse_empty,
     remove_leftovers,
 )
 
@@ -111,6 +112,7 @@ def replay(
     known = {s.name: s for s in all_streams()}
     if unknown := sorted(set(streams) - set(known)):
         raise UsageError(f"There is no stream {unknown[0]!r}. There are: {', '.join(known)}.")
+    refuse_empty(settings.home_path)
     with hold(settings.home_path):
         replayed = _replay(settings, known, streams, since, show, hooks, force=force)
     replayed.seconds = (datetime.now(UTC) - began).total_seconds()

@@ -21,6 +21,7 @@ from warehouse.store import (
     attach_warehouse,
     is_locked,
     opening_trouble,
+    refuse_empty,
     trouble_with,
 )
 
@@ -51,14 +52,15 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
     """
     file = home / "published" / PUBLISHED
     if not file.exists():
+        refuse_empty(home)
         if _is_written(home / "warehouse.duckdb"):
             raise WarehouseError(
                 f"The first export into {home.absolute()} is still at work: what it brings is published when "
                 "it ends. Look again then."
             )
         raise WarehouseError(
-            f"Nothing is published in {home.absolute()} yet: run `sentry-warehouse export` (or `demo`), "
-            "or name the folder with --home."
+            f"Nothing is published in {home.absolute()} yet: run `sentry-warehouse export`, or name another "
+            "folder with --home."
         )
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")

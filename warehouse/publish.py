@@ -37,6 +37,7 @@ from warehouse.store import (
     WarehouseError,
     attach_warehouse,
     make_private_folder,
+    refuse_empty,
     refuse_links,
     trouble_with,
 )
@@ -78,6 +79,7 @@ def publish(
     runs, WarehouseDamaged when the copy does not check out. `published` stays as it was, then.
     """
     source = home / WAREHOUSE
+    refuse_empty(home)
     if not source.exists():
         raise WarehouseError(f"{source} does not exist: run `sentry-warehouse export` first.")
     folder_mode, file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)

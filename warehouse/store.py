@@ -89,7 +89,7 @@ class WarehouseDamaged(WarehouseError):
 
 
 class HomeUnusable(WarehouseError):
-    """The folder can not be made or written: a matter of configuration."""
+    """The folder can not be made or written, or holds nothing: a matter of configuration."""
 
 
 class ArrowSource(Protocol):
@@ -440,6 +440,15 @@ def remove_leftovers(home: Path) -> None:
     for left in (home / REBUILT, home / f"{REBUILT}.wal"):
         left.unlink(missing_ok=True)
     shutil.rmtree(home / "tmp", ignore_errors=True)
+
+
+def refuse_empty(home: Path) -> None:
+    """Raises HomeUnusable where nothing of a warehouse is yet."""
+    if not any((home / name).exists() for name in ("warehouse.duckdb", "raw", "published")):
+        raise HomeUnusable(
+            f"There is no warehouse in {home.absolute()} yet: `sentry-warehouse export` makes one, "
+            "`sentry-warehouse demo` one of made-up data. If it is elsewhere, name its folder with --home."
+        )
 
 
 def make_private_folder(path: Path) -> None:

@@ -49,7 +49,7 @@ def test_one_that_was_cut_off_is_told_by_every_command(folder: Path) -> None:
 def test_mistakes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     ask(folder).says(2, "--user")
     ask(folder, "--user", "").says(2, "one line")
-    ask(tmp_path_factory.mktemp("empty"), "--user", "x@y.zz").says_only(1, "no warehouse")
+    ask(tmp_path_factory.mktemp("empty"), "--user", "x@y.zz").says_only(2, "no warehouse")
     run_command("forget", "--user", "x@y.zz", folder=folder).says_only(2, "key", "--home")
 
 

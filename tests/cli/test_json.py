@@ -29,10 +29,10 @@ def test_publish_and_replay_answer_as_json(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "arguments"),
     [
-        (1, ("query", "--json", "select 1")),
-        (1, ("query", "--format", "json", "select 1")),
-        (1, ("query", "--format=json", "select 1")),
-        (1, ("status", "--json")),
+        (2, ("query", "--json", "select 1")),
+        (2, ("query", "--format", "json", "select 1")),
+        (2, ("query", "--format=json", "select 1")),
+        (2, ("status", "--json")),
         (2, ("export", "--json")),
         (2, ("backfill", "--json")),
         (2, ("publish", "--json", "--nonsense")),

@@ -115,7 +115,7 @@ def test_unreadable_token_file(run: Run) -> None:
 def test_unknown_organization(run: Run, tmp_path: Path) -> None:
     run("export", SENTRY_ORG="acem").says_only(2, "no organization 'acem'", "It sees: acme")
     assert not list(tmp_path.rglob("*.duckdb*"))
-    run("status").says_only(1, "Nothing is published")
+    run("status").says_only(2, "There is no warehouse")
 
 
 def test_unknown_project(run: Run, sentry: Sandbox) -> None:
@@ -234,11 +234,14 @@ def test_a_damaged_warehouse(run: Run, tmp_path: Path) -> None:
     run("export").says_only(1, "not a DuckDB database", "Move it away", "sentry-warehouse replay")
 
 
-def test_nothing_published_yet(run: Run, tmp_path: Path) -> None:
-    for command in (("query", "select 1"), ("status",)):
-        run(*command).says_only(
-            1, f"Nothing is published in {tmp_path / 'sentry-data'} yet", "sentry-warehouse export"
-        )
+def test_no_warehouse_yet(run: Run, tmp_path: Path) -> None:
+    told = f"There is no warehouse in {tmp_path / 'sentry-data'} yet: `sentry-warehouse export` makes one"
+    for command in ("query select", "status", "publish", "replay", "forget --user ana@example.com"):
+        run(*command.split()).says_only(2, told)
+    assert not list(tmp_path.iterdir())
+    pages = tmp_path / "sentry-data" / "raw"
+    pages.mkdir(parents=True)
+    run("status").says_only(1, f"Nothing is published in {tmp_path / 'sentry-data'} yet")
     run("publish").says_only(1, "run `sentry-warehouse export` first")
 
 

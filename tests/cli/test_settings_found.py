@@ -16,16 +16,16 @@ NO_TOKEN = "sntryu_" + "0" * 64
 
 
 def test_home_before_and_after_the_command(run: Run) -> None:
-    run("--home", "first", "query", "select 1").says(1, "Nothing is published in", "/first yet")
-    run("query", "--home", "second", "select 1").says(1, "Nothing is published in", "/second yet")
-    run("--home", "first", "query", "--home", "second", "select 1").says(1, "/second yet")
+    run("--home", "first", "query", "select 1").says(2, "There is no warehouse in", "/first yet")
+    run("query", "--home", "second", "select 1").says(2, "There is no warehouse in", "/second yet")
+    run("--home", "first", "query", "--home", "second", "select 1").says(2, "/second yet")
 
 
 def test_home_of_a_variable_and_of_the_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sentry-warehouse.toml").write_text('home = "from-file"\n')
-    run("query", "select 1").says(1, "/from-file yet")
-    run("query", "select 1", SENTRY_WAREHOUSE_HOME="from-variable").says(1, "/from-variable yet")
-    run("--config", "sentry-warehouse.toml", "--home", "given", "query", "select 1").says(1, "/given yet")
+    run("query", "select 1").says(2, "/from-file yet")
+    run("query", "select 1", SENTRY_WAREHOUSE_HOME="from-variable").says(2, "/from-variable yet")
+    run("--config", "sentry-warehouse.toml", "--home", "given", "query", "select 1").says(2, "/given yet")
 
 
 def test_sentryclirc_names_server_and_token(run: Run, sentry: Sandbox, tmp_path: Path) -> None:

@@ -116,5 +116,6 @@ def test_mistakes_are_named(start: Start, tmp_path: Path) -> None:
     sandbox = start(**SMALL)
     with pytest.raises(UsageError, match="no stream 'event'"):
         replay(settings_for(sandbox, tmp_path), streams=["event"])
+    (tmp_path / "raw").mkdir()
     with pytest.raises(WarehouseError, match="no archive"):
         replay(settings_for(sandbox, tmp_path))
