@@ -6,7 +6,8 @@ import base64
 import gzip
 import json
 import sys
-from collections.abc import Iterator
+from calendar import timegm
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from importlib import import_module
 from itertools import product
@@ -19,6 +20,7 @@ from dashboards.questions import DEFAULT_DAYS, View, as_json, offered, plain, vi
 from dashboards.server import catalogue_json
 
 PERIODS = (7, 28, 90)
+DAY = 24 * 60 * 60 * 1000
 MOST_PROJECTS = 15
 MOST_ENVIRONMENTS = 3
 
@@ -77,7 +79,7 @@ def export_png(published: Path, folder: Path, *, scale: float = 2.0) -> list[Pat
         for chart in all_charts():
             if chart.spec is None:
                 continue
-            spec = drawing(chart, source.ask(chart.query, values))
+            spec = drawing(chart, source.ask(chart.query, values), values)
             file = folder / f"{chart.name}.png"
             file.write_bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=scale))
             written.append(file)
@@ -86,8 +88,10 @@ def export_png(published: Path, folder: Path, *, scale: float = 2.0) -> list[Pat
     return written
 
 
-def drawing(chart: Chart, answer: Answer, *, mode: str = "light") -> dict[str, Any]:
-    """A chart as a whole Vega-Lite specification, with its title, data and colours."""
+def drawing(
+    chart: Chart, answer: Answer, values: Mapping[str, Any], *, mode: str = "light"
+) -> dict[str, Any]:
+    """A chart as a whole Vega-Lite specification, with its title, data, colours and the days it is about."""
     rows = [dict(zip(answer.columns, row, strict=True)) for row in plain(answer.rows)]
     config: dict[str, Any] = theme()["config"]
     spec: dict[str, Any] = {
@@ -106,7 +110,9 @@ def drawing(chart: Chart, answer: Answer, *, mode: str = "light") -> dict[str, A
     }
     for part in (spec, *spec.get("layer", ())):
         _keep_present(part.get("encoding", {}), rows)
-    coloured: dict[str, Any] = _coloured(spec, theme()[mode]["colors"])
+    start, end = (timegm(day.timetuple()) * 1000 for day in (values["start"], values["end"]))
+    days = {"start": start, "end": end + DAY - 1}  # the next day is not named on an axis
+    coloured: dict[str, Any] = _coloured(spec, theme()[mode]["colors"] | days)
     return coloured
 
 
@@ -121,7 +127,7 @@ def _keep_present(encoding: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         scale |= {"domain": [value for value, _ in pairs], "range": [colour for _, colour in pairs]}
 
 
-def _coloured(value: Any, colors: dict[str, str]) -> Any:
+def _coloured(value: Any, colors: Mapping[str, Any]) -> Any:
     if isinstance(value, str) and value.startswith("@"):
         return colors.get(value[1:], value)
     if isinstance(value, list):

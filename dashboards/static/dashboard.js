@@ -149,7 +149,8 @@ function setTheme(name) {
 
 function coloured(value) {
   if (typeof value === "string" && value.startsWith("@")) {
-    return catalogue.theme[isDark() ? "dark" : "light"].colors[value.slice(1)] || value;
+    const days = { start: Date.parse(values.start), end: Date.parse(values.end) + 864e5 - 1 };
+    return { ...catalogue.theme[isDark() ? "dark" : "light"].colors, ...days }[value.slice(1)] || value;
   }
   if (Array.isArray(value)) return value.map(coloured);
   if (value && typeof value === "object") {

@@ -216,6 +216,15 @@ def test_a_day_is_named_once_on_an_axis(page: Page, address: str, days: str) -> 
         assert len(named) == len(set(named)), (chart, named)
 
 
+def test_an_axis_of_time_spans_the_chosen_days(page: Page, address: str) -> None:
+    """Days without data, such as the last ones, are seen to have none."""
+    start(page, f"{address}/?from=2026-11-10&to=2026-12-20")
+    page.draw_everything()
+    labels = "document.querySelectorAll('[data-chart=errors_by_project] .role-axis-label text')"
+    named = page.evaluate(f"[...{labels}].map(t => t.textContent)")
+    assert [label for label in named if "Dec" in label], named
+
+
 @pytest.mark.parametrize("width", [1440, 390], ids=["desktop", "phone"])
 def test_the_objective_stands_beside_its_line(page: Page, address: str, width: int) -> None:
     page.view(width, 900, phone=width < 400)

@@ -68,7 +68,7 @@ def test_drawings_hold_colours_and_rows(home: Path) -> None:
     published = Published(home / PUBLISHED_FILE)
     chart = next(chart for chart in all_charts() if chart.name == "errors_by_project")
     values = view_of({}, published.ask(_as_of(), {}).rows[0][0]).values()
-    spec = export.drawing(chart, published.ask(chart.query, values))
+    spec = export.drawing(chart, published.ask(chart.query, values), values)
     assert "@" not in json.dumps(spec["config"])
     assert spec["data"]["values"][0]["day"] == "2026-10-23"
 
@@ -77,7 +77,8 @@ def test_legends_name_what_is_drawn(home: Path) -> None:
     published = Published(home / PUBLISHED_FILE)
     values = view_of({}, published.ask(_as_of(), {}).rows[0][0]).values()
     chart = next(chart for chart in all_charts() if chart.name == "outcomes")
-    domain = export.drawing(chart, published.ask(chart.query, values))["encoding"]["color"]["scale"]["domain"]
+    spec = export.drawing(chart, published.ask(chart.query, values), values)
+    domain = spec["encoding"]["color"]["scale"]["domain"]
     assert "accepted" in domain
     assert "cardinality_limited" not in domain
     assert "cardinality_limited" in json.dumps(chart.spec)  # the chart itself is as it was
