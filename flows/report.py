@@ -145,8 +145,10 @@ def print_summary(result: Result, settings: Settings) -> None:
     console.print(f"\nFor BI tools:  {home / 'published' / 'sentry.duckdb'}", markup=False, soft_wrap=True)
     console.print(f"As Parquet:    {home / 'published' / 'parquet'}", markup=False, soft_wrap=True)
     there = "deleted_at is null and merged_into_issue_id is null"
-    question = f'"select status, count(*) from issues where {there} group by 1"'
-    console.print(f"Next:          {called(home)} query {question}", markup=False, soft_wrap=True)
+    question = f"select status, count(*) from issues where {there} group by 1"
+    if not result.rows.get("issues"):  # they were not asked for, or there are none
+        question = f"from {max(result.rows, key=lambda name: result.rows[name])} limit 10"
+    console.print(f'Next:          {called(home)} query "{question}"', markup=False, soft_wrap=True)
 
 
 def called(home: Path | None = None) -> str:

@@ -73,3 +73,12 @@ def test_both_screens_name_what_is_not_complete(
     assert said in capsys.readouterr().out
     print_status(status(tmp_path, result.as_of))
     assert said in capsys.readouterr().out
+
+
+def test_what_is_proposed_next_is_about_what_was_exported(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sandbox = start(projects=2, issues=5, events=20, members=9, days=5, rate_limit=0)
+    result = run_export(sandbox, tmp_path, streams={"only": ["members"]})
+    print_summary(result, settings_for(sandbox, tmp_path))
+    assert 'query "from members limit 10"' in capsys.readouterr().out
