@@ -13,7 +13,7 @@ from flows.planning import drift_checks
 from flows.policy import note_key
 from flows.retention import keep_archive
 from flows.run import Run
-from flows.settings import Settings
+from flows.settings import FORGETTING, Settings
 from warehouse import state
 from warehouse.checks import DRIFT_OF, CheckFailed, Finding, run_checks
 
@@ -72,6 +72,7 @@ def finish(run: Run, settings: Settings, result: Result) -> None:
         more=drift_checks(settings, run.streams),
     )
     result.warnings += [
+        *_forgetting(settings),
         *note_key(run.store, run.privacy),
         *_not_kept(run),
         *(f.text for f in findings if f.check.severity == "warn"),
@@ -93,6 +94,16 @@ def finish(run: Run, settings: Settings, result: Result) -> None:
     )
     if failed:
         raise CheckFailed(_not_published(failures))
+
+
+def _forgetting(settings: Settings) -> list[str]:
+    """A sentence on a `forget` that was cut off: none is at work beside a run."""
+    if not (settings.home_path / FORGETTING).exists():
+        return []
+    return [
+        "Forgetting a person was cut off: run `sentry-warehouse forget` again for the same value, as not all "
+        "of it is gone."
+    ]
 
 
 def _not_kept(run: Run) -> list[str]:

@@ -218,6 +218,8 @@ def test_cut_off_again_and_again(
             forget(settings, value)
         assert (home / FORGETTING).exists()
         assert value not in (home / FORGETTING).read_text()
+    told = run_export(sandbox, home, privacy=policy, streams={"only": ["teams"]}).warnings
+    assert [warning for warning in told if "was cut off" in warning]
     other = forget(settings, "nobody@example.com")  # finishes nothing of this one
     assert (other.finished_earlier, other.others_cut_off) == (False, True)
     done = forget(settings, value)
