@@ -51,7 +51,7 @@ QUESTIONS = (
 
 
 MARKER = ".demo"
-"""File in a demo's folder: the runs that made it."""
+"""File in a demo's folder: the runs that made it; until it has ended the organization that it simulates."""
 
 
 def demo(home: str | None) -> int:
@@ -63,16 +63,20 @@ def demo(home: str | None) -> int:
     from flows.report import print_summary
     from flows.settings import load_settings
     from warehouse.inspect import run_query
+    from warehouse.lock import hold
     from warehouse.store import WarehouseError
 
     where = _place(Path(home or "sentry-demo"))
     # the simulated clock starts a day back, so that the night that passes ends now
-    with Sandbox(SandboxOptions(clock_offset=timedelta(days=-1), rate_limit=0)) as sandbox:
+    options = SandboxOptions(clock_offset=timedelta(days=-1), rate_limit=0)
+    with Sandbox(options) as sandbox, hold(where):
         settings = load_settings(
             None,
             {"home": str(where), "url": sandbox.url, "token": sandbox.token, "organizations": []},
             environment={},
         )
+        organizations = [row["organization_id"] for row in sandbox.truth("organizations")]
+        (where / MARKER).write_text("\n".join(organizations))
         _step("A simulated Sentry is up; the first export reads everything it has.")
         click.echo("One of its projects refuses the token on purpose, to show how a gap is told.")
         try:
@@ -86,7 +90,7 @@ def demo(home: str | None) -> int:
                 result = export(settings, progress)
         finally:  # one that was stopped is made anew as well
             with suppress(WarehouseError):
-                (where / MARKER).write_text("\n".join(_runs(where)))
+                (where / MARKER).write_text("\n".join(_runs(where)[0]))
         print_summary(result, settings)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for question, sql in QUESTIONS:
@@ -122,13 +126,18 @@ def _is_a_demo(where: Path) -> bool:
 
     if where.is_symlink() or not (where / MARKER).is_file():
         return False
-    if {path.name for path in where.iterdir()} - {*OURS, MARKER}:
+    if {path.name for path in where.iterdir()} - {*OURS, "warehouse.duckdb.wal", MARKER}:
         return False
-    return set(_runs(where)) == set((where / MARKER).read_text().split())
+    noted = set((where / MARKER).read_text().split())
+    runs, organizations = map(set, _runs(where))
+    # one that was killed noted no runs
+    return not runs or runs == noted or (bool(organizations) and organizations <= noted)
 
 
-def _runs(where: Path) -> list[str]:
-    """Runs that wrote into a folder. Raises WarehouseError where that can not be told."""
+def _runs(where: Path) -> tuple[list[str], list[str]]:
+    """Runs that wrote into a folder, and of which organizations. Raises WarehouseError where that can not be
+    told."""
+    from flows.discovery import SERVERS
     from warehouse.inspect import connect_for_status
     from warehouse.store import WarehouseBusy
 
@@ -136,7 +145,11 @@ def _runs(where: Path) -> list[str]:
     try:
         if busy:
             raise WarehouseBusy(f"{where} is in use.")
-        return [run_id for (run_id,) in connection.execute("select run_id from meta.runs").fetchall()]
+        runs = connection.execute("select run_id from meta.runs").fetchall()
+        organizations = connection.execute(
+            "select unnest(json_keys(value)) from meta.settings where name = ?", [SERVERS]
+        ).fetchall()
+        return [run_id for (run_id,) in runs], [id_ for (id_,) in organizations]
     finally:
         connection.close()
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.demo import MARKER, _place
+from flows.discovery import SERVERS
 from tests.cli.command import COMMAND, clean_environment
-from warehouse.state import begin_run
+from warehouse.state import begin_run, remember
 from warehouse.store import Store
 
 
@@ -35,7 +36,8 @@ def test_an_earlier_demo_is_made_anew(earlier: Path) -> None:
     assert not earlier.exists()
 
 
-def test_one_that_was_stopped_is_made_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_one_that_was_stopped_is_made_anew(tmp_path: Path, how: signal.Signals) -> None:
     home = tmp_path / "sentry-demo"
     with subprocess.Popen(
         [str(COMMAND), "demo"],
@@ -47,8 +49,8 @@ def test_one_that_was_stopped_is_made_anew(tmp_path: Path) -> None:
         while not list(home.glob("raw/*/*/*.parquet")):
             assert demo.poll() is None
             time.sleep(0.05)
-        demo.send_signal(signal.SIGINT)
-    assert demo.returncode == 1
+        demo.send_signal(how)
+    assert demo.returncode in (1, -signal.SIGKILL)
     assert _place(home) == home
 
 
@@ -59,6 +61,13 @@ def test_a_folder_with_other_runs_stays(earlier: Path, capsys: pytest.CaptureFix
     assert (earlier / "warehouse.duckdb").exists()
     assert other.name.startswith("sentry-demo-")
     assert f"{earlier} is already there" in capsys.readouterr().out
+
+
+def test_one_that_was_killed_and_exported_into_since_stays(earlier: Path) -> None:
+    (earlier / MARKER).write_text("7\n")
+    with Store(earlier / "warehouse.duckdb") as store:
+        remember(store, SERVERS, {"7": {}, "8": {}})
+    assert _place(earlier) != earlier
 
 
 def test_a_folder_without_the_mark_stays_and_so_does_a_link(earlier: Path) -> None:
