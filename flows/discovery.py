@@ -45,6 +45,9 @@ _record = msgspec.json.Decoder(_Record)
 SERVERS = "servers"
 """Name in meta.settings of what tells servers apart: organization_id → host, slug, time it was made."""
 
+LISTED = "listed"
+"""Name in meta.settings of what runs that named no organization found: URL → organization_id → slug."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -193,6 +196,15 @@ def check_server(store: Store, url: str, found: Sequence[Found]) -> None:
             "created": one.created,
         }
     state.remember(store, SERVERS, known)
+
+
+def listed_no_more(store: Store, url: str, found: Sequence[Found]) -> list[str]:
+    """Notes what was found without naming any, and says which that were found so before are missing."""
+    known = state.recall(store, LISTED) or {}
+    now = {f.organization.organization_id: f.organization.slug for f in found}
+    known[url] = {**known.get(url, {}), **now}
+    state.remember(store, LISTED, known)
+    return sorted(slug for organization_id, slug in known[url].items() if organization_id not in now)
 
 
 def listed_projects(store: Store, run_id: str, organization_id: str, wanted: Sequence[str]) -> list[Project]:

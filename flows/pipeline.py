@@ -16,7 +16,14 @@ from extractors.plan import Slice, plan
 from extractors.stream import Request, all_streams
 from flows.audit import record, record_vanished, short_slices
 from flows.clients import Clients, require_token
-from flows.discovery import Found, check_server, find_organizations, listed_projects, refuse_unknown
+from flows.discovery import (
+    Found,
+    check_server,
+    find_organizations,
+    listed_no_more,
+    listed_projects,
+    refuse_unknown,
+)
 from flows.ending import Result, finish, tidy_archive
 from flows.lanes import run_slices
 from flows.planning import (
@@ -162,6 +169,12 @@ def _run(
         stop=stop,
     )
     result = Result(run.run_id, as_of, resumed=opened is not None)
+    if not settings.organizations and not settings.tokens:
+        result.warnings += [
+            f"Sentry lists the organization {slug!r} no more: it was deleted, or the token no longer sees "
+            "it. What was read of it stays; to leave it out, name the others in SENTRY_ORG."
+            for slug in listed_no_more(store, settings.url, found)
+        ]
     if not opened:
         state.begin_run(
             store,

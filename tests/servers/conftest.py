@@ -107,8 +107,9 @@ def both(acme: Sandbox, globex: Sandbox) -> Iterator[tuple[str, list[Asked]]]:
         for sandbox in (acme, globex):
             if f"/{sandbox.organization}/" in asked.path and token in (sandbox.token, "sntryu_general"):
                 return forward(asked, sandbox.url, token=sandbox.token)
-        if urlsplit(asked.path).path == "/api/0/organizations/" and token == "sntryu_general":
-            return Reply(body=json.dumps([organization_of(s) for s in (acme, globex)]).encode())
+        listed = [organization_of(s) for s in (acme, globex) if token in (s.token, "sntryu_general")]
+        if urlsplit(asked.path).path == "/api/0/organizations/" and listed:
+            return Reply(body=json.dumps(listed).encode())
         return Reply(401, b'{"detail":"Invalid token"}')
 
     with serving(answering) as server:

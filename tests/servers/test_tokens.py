@@ -45,6 +45,20 @@ def test_each_token_goes_with_its_organization_only(both: tuple[str, list[Asked]
     assert result.requests == len(asked)
 
 
+def test_one_that_the_token_lists_no_more_is_named(both: tuple[str, list[Asked]], tmp_path: Path) -> None:
+    url, _ = both
+    run(url, tmp_path, token=GENERAL)
+    for _ in range(2):
+        told = [w for w in run(url, tmp_path, token="sntryu_acme").warnings if "SENTRY_ORG" in w]
+        assert len(told) == 1
+        assert "'globex' no more" in told[0]
+    for result in (
+        run(url, tmp_path, token="sntryu_acme", organizations=["acme"]),
+        run(url, tmp_path, token=GENERAL),
+    ):
+        assert not [w for w in result.warnings if "no more" in w]
+
+
 @pytest.mark.parametrize("by", ["slug", "id"])
 def test_the_general_token_is_for_the_others(
     both: tuple[str, list[Asked]], acme: Sandbox, tmp_path: Path, by: str
