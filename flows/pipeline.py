@@ -268,18 +268,21 @@ def version() -> str:
 
 
 def _make_tables(run: Run) -> list[str]:
-    """Makes the tables; returns what a reader should know of columns that an older version did not have."""
+    """Makes the tables; returns what a reader should know of tables and columns that an older version did not
+    have."""
+    tables = {table: None for stream in all_streams() for r in stream.requests for table in r.tables}
     added = []
     with run.store.transaction():
-        for stream in all_streams():
-            for request in stream.requests:
-                for table in request.tables:
-                    added += [f"{table.name}.{name}" for name in fit_table(run.store, table)]
+        stored = [table for table in tables if run.store.columns(table)]
+        for table in tables:
+            added += [f"{table.name}.{name}" for name in fit_table(run.store, table)]
+        if stored:
+            added += [table.name for table in tables if table not in stored]
     if not added:
         return []
     return [
-        f"This version has columns that the warehouse lacked: {', '.join(added)}. What was loaded before has "
-        "null there; `sentry-warehouse replay` fills them from the archive."
+        f"This version has tables or columns that the warehouse lacked: {', '.join(added)}. What was loaded "
+        "before has nothing there; `sentry-warehouse replay` fills them from the archive."
     ]
 
 
