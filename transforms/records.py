@@ -141,9 +141,12 @@ class RecordReader:
         levels = Levels(tree, records, names, misfits)
         for table in self.tables:
             own = levels
-            if table.without is not None:
-                at, values = table.without
-                left_out = [v in values for v in Walker(tree, records).first(places(at))]
+            chosen = table.only or table.without
+            if chosen is not None:
+                at, values = chosen
+                left_out = [
+                    (v in values) is (table.only is None) for v in Walker(tree, records).first(places(at))
+                ]
                 if any(left_out):
                     own = Levels(
                         tree,

@@ -133,8 +133,9 @@ class Table:
     `history` names a table that keeps every state the `tracked` columns were ever seen in, one row per
     state from `valid_from` to `valid_to` (null = still so). `marks` are columns that no payload fills:
     the loader sets them when a record turns out to be deleted or merged. `without` names a place and the
-    values there of records that make no rows of this table. `nullable_key` says that parts of the key may be
-    null, which then equals null: fields of a query that the source fills for some rows only.
+    values there of records that make no rows of this table, `only` those of the records that alone do.
+    `nullable_key` says that parts of the key may be null, which then equals null: fields of a query that the
+    source fills for some rows only.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Table:
     each: str | tuple[Each, ...] = ""
     parent: str = ""
     without: tuple[Place, tuple[str, ...]] | None = None
+    only: tuple[Place, tuple[str, ...]] | None = None
     schema: str = "main"
     history: str = ""
     tracked: tuple[str, ...] = ()

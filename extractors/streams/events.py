@@ -1,5 +1,6 @@
 """Error events, one row each, with their tags; full bodies of the latest or of all."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from extractors.event_bodies import BODY_IGNORED, BODY_TABLES, EVENT_ID, HAPPENED
@@ -72,6 +73,33 @@ EVENT_TAGS = Table(
     without=OTHERS,
 )
 
+OTHER_COMMENTS = {
+    "issue_id": "The issue it belonged to when its body was read.",
+    "event_type": "transaction, or generic: an occurrence of other kinds of issues.",
+    "metadata": "What its title and place are made of.",
+}
+OTHER_EVENTS = replace(
+    EVENTS,
+    name="other_events",
+    comment="One row per transaction or other event that is no error and whose body was read.",
+    columns=tuple(
+        replace(c, comment=OTHER_COMMENTS.get(c.name, c.comment))
+        for c in EVENTS.columns
+        if c.name != "crash_file"
+    ),
+    without=None,
+    only=OTHERS,
+)
+
+OTHER_EVENT_TAGS = replace(
+    EVENT_TAGS,
+    name="other_event_tags",
+    comment="One row per tag key of an event that is no error.",
+    parent="other_events",
+    without=None,
+    only=OTHERS,
+)
+
 SUMMARY_IGNORED = ("tags/query", "user/geo/subdivision", "user/geo/country_name")
 BODY_PERSONAL = (
     ("entries", "entries"),
@@ -119,7 +147,7 @@ STREAM = Stream(
             measure="count_unique(issue)",
             items_of="issues",
             may_be_gone=True,  # issues stay longer than their events
-            tables=(EVENTS, *BODY_TABLES),
+            tables=(EVENTS, OTHER_EVENTS, OTHER_EVENT_TAGS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
         ),
         # events that an unmerge gave to a new issue are older than what is read again; no list says it
@@ -132,7 +160,7 @@ STREAM = Stream(
             tables=(EVENTS, EVENT_TAGS),
             ignored=SUMMARY_IGNORED,
         ),
-        # bodies fill no event_tags: Sentry may scrub a tag's key there that the summary shows
+        # bodies of errors fill no event_tags: Sentry may scrub a tag's key there that the summary shows
         # besides the summaries, which tell what is complete, at a tenth of the requests
         Request(
             name="full",
@@ -143,7 +171,7 @@ STREAM = Stream(
             window=Window(overlap=timedelta(days=3)),
             newest_first="dateCreated",
             measure="count()",
-            tables=(EVENTS, *BODY_TABLES),
+            tables=(EVENTS, OTHER_EVENTS, OTHER_EVENT_TAGS, *BODY_TABLES),
             ignored=(*SUMMARY_IGNORED, *BODY_IGNORED),
         ),
     ),

@@ -68,6 +68,7 @@ def test_an_export_goes_on_with_it_and_says_what_replay_would_fill(home: Path) -
         result = run_export(sandbox, home, streams={"only": ["projects"]})
     (warning,) = result.warnings
     assert "issues.priority" in warning
+    assert "other_events" in warning  # a whole table
     assert "replay" in warning
     assert rows(home, "select issue_id from issues order by all") == before
     assert rows(home, "select count(priority) from issues") == [(0,)]

@@ -125,6 +125,9 @@ def test_contexts_keep_odd_names_and_shapes(read: Read) -> None:
 def test_transactions_are_no_errors(read: Read) -> None:
     one = {k: v for k, v in EVENT.items() if k != "dateCreated"} | {
         "type": "transaction",
+        "title": "/checkout",
+        "user": {"id": "7", "geo": {"country_code": "DE"}},
+        "tags": [{"key": "browser", "value": "Firefox"}],
         "startTimestamp": 1_793_527_200.25,
         "endTimestamp": 1_793_527_201.5,
         "measurements": {"lcp": {"value": 1.5, "unit": "millisecond"}, "fid": {"value": 3, "unit": None}},
@@ -132,6 +135,9 @@ def test_transactions_are_no_errors(read: Read) -> None:
     }
     batch = read(as_json([one, event(id="b", eventID="b")]))
     assert frame_of(batch, "events")["event_id"].to_list() == ["b"]
+    said = ["title", "user_id", "user_geo_country_code"]
+    assert frame_of(batch, "other_events").select(said).rows() == [("/checkout", "7", "DE")]
+    assert frame_of(batch, "other_event_tags").select("key", "value").rows() == [("browser", "Firefox")]
     details = frame_of(batch, "event_details").to_dicts()[0]
     assert str(details["date_created"]) == str(details["end_timestamp"]) == "2026-11-01 10:00:01.500000"
     assert frame_of(batch, "event_measurements").select("name", "value", "unit").rows() == [
