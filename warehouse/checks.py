@@ -15,7 +15,7 @@ from typing import Literal
 import duckdb
 
 from warehouse.bookkeeping import CHECKS
-from warehouse.schema import Table, literal, quote
+from warehouse.schema import Table, keys_that_stand_twice, literal, quote
 from warehouse.store import Store, WarehouseError
 
 FOLDER = Path(__file__).with_name("checks")
@@ -63,17 +63,19 @@ def declared_checks(tables: Sequence[Table]) -> Iterator[Check]:
             f"unique_{table.name}",
             "fail",
             f"Rows of {table.name} whose key is null or not unique.",
-            f"select {keys} from {table.full_name} group by all having count(*) > 1 or {missing}",
+            f"{keys_that_stand_twice(table.full_name, table.key)} "
+            f"union select {keys} from {table.full_name} where {missing}",
         )
         parent = by_name.get(table.parent)
         if parent is not None:
-            same = " and ".join(f"p.{quote(k)} = c.{quote(k)}" for k in parent.key)
+            keys_of = ", ".join(quote(k) for k in parent.key)
             yield Check(
                 f"orphans_{table.name}",
                 "fail",
                 f"Rows of {table.name} without a row of {parent.name}.",
-                f"select {', '.join('c.' + quote(k) for k in table.key)} from {table.full_name} as c "
-                f"where not exists (select 1 from {parent.full_name} as p where {same})",
+                # by hash as well: with whole keys it takes five times as long
+                f"select {keys} from {table.full_name} anti join (select hash({keys_of}) as hashed from "
+                f"{parent.full_name}) as parents on parents.hashed = hash({keys_of})",
             )
 
 

@@ -4,7 +4,12 @@
 -- short of the same count, what it found. `listings` says how often this run read the whole day. Of the oldest day
 -- Sentry may have begun to forget events: there, a lower count than before says nothing.
 with run as (
-    select as_of from meta.runs where run_id = $run_id
+    select
+        as_of,
+        -- what is stored of years before is not looked at
+        (select min(day) from event_counts where _run_id = $run_id) as counted_since
+    from meta.runs
+    where run_id = $run_id
 ),
 
 listings as (
@@ -60,7 +65,7 @@ stored as (
     cross join run
     left join issues as i using (organization_id, issue_id)
     left join bodies as b using (organization_id, event_id)
-    where e.date_created < run.as_of
+    where e.date_created >= run.counted_since and e.date_created < run.as_of
     group by all
 ),
 
