@@ -117,7 +117,7 @@ class Loader:
         first = pages[0]
         request = self.request(first.stream, first.request)
         clear = _rows_to_clear(first, request, batch)
-        sliced = request.shape == "discover" and not request.is_snapshot
+        sliced = request.shape == "discover" and request.load == "replace" and not request.is_snapshot
         if sliced:
             clear = self._of_told_projects(first, request, batch, clear)
         load(self.store, batch.frames, seen_at=first.loaded_at, clear=clear)

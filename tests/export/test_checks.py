@@ -40,6 +40,12 @@ PLANTED = {
         "interval_seconds) values ('1', '2', 'error', 'accepted', '', '2026-10-01', 86400), "
         "('1', '2', 'error', 'accepted', '', '2026-10-01 01:00', 3600)",
     ),
+    "moved_projects": (
+        "insert into projects (organization_id, project_id, date_created, _run_id, _loaded_at) values "
+        f"('1', '7', '2025-01-01', 'r', '2026-10-01'), ('2', '7', '2025-01-01', '{RUN}', '2026-10-02')",
+        "insert into events (organization_id, project_id, event_id, _run_id) values "
+        f"('1', '7', 'e7', 'r'), ('2', '7', 'e7', '{RUN}')",
+    ),
     "negative_counts": (
         "insert into outcomes (organization_id, project_id, category, outcome, reason, interval_start, "
         "quantity) values ('1', '3', 'error', 'accepted', '', '2026-10-01', -1)",
@@ -174,6 +180,15 @@ def test_every_written_check_can_fail(store: Store, published: Path, name: str) 
         "select offending, examples from meta.checks where run_id = ? and name = ?", [RUN, name]
     )
     assert told == [(found[name].rows, "; ".join(found[name].examples))]
+
+
+def test_a_project_that_was_moved_is_told_once(store: Store, tmp_path: Path) -> None:
+    for statement in PLANTED["moved_projects"]:
+        store.connection.execute(statement)
+    store.connection.execute(
+        "insert into events (organization_id, project_id, event_id, _run_id) values ('2', '7', 'e8', 'r')"
+    )
+    assert "moved_projects" not in found_in(store, tmp_path / "none.duckdb")
 
 
 def test_runs_of_a_large_organization_are_no_measure_for_a_small_one(store: Store, tmp_path: Path) -> None:
