@@ -69,9 +69,9 @@ def test_what_exports_leave_out_for_a_week_holds_nothing_up(tmp_path: Path) -> N
 
         assert night(0, discover=queries)
         # it may be an odd run, and the nightly one is about to be missed
-        assert not night(3, discover=queries[:1], projects=["web"])
+        assert not night(2, discover=queries[:1], projects=["web"])
         assert told == {}
-        assert night(5, discover=queries[:1], projects=["web"])
+        assert night(8, discover=queries[:1], projects=["web"])
         assert told == {"": "discover_old", "api": "events, issues", "quiet": "events, issues"}
         assert ("discover_old", "left out") in rows(
             tmp_path, "select table_name, status from marts.freshness"

@@ -345,18 +345,22 @@ def test_bodies_are_no_longer_held_to_how_they_were_read_before(
     )
 
 
-def test_what_exports_of_a_server_leave_out_for_a_week_is_not_stale(given: Given, rows_of: Mart) -> None:
-    """An export that failed leaves nothing out, and one of another server neither."""
-    given("""
+@pytest.mark.parametrize(("second", "found"), [("complete", "left out"), ("failed", "stale")])
+def test_what_exports_of_a_server_leave_out_for_a_week_is_not_stale(
+    given: Given, rows_of: Mart, second: str, found: str
+) -> None:
+    """An export that failed leaves nothing out, one of another server neither, nor a single one after a pause."""
+    given(f"""
         meta.runs
         run_id | command | status | as_of
         r1 | export | complete | 2026-11-01 03:00
+        r1b | export | {second} | 2026-11-02 03:00
         r2 | export | incomplete | 2026-11-09 03:00
         r3 | export | failed | 2026-11-19 03:00
 
         meta.settings
         name | value
-        servers | {"1": {"host": "a"}, "2": {"host": "a"}, "3": {"host": "b"}}
+        servers | {{"1": {{"host": "a"}}, "2": {{"host": "a"}}, "3": {{"host": "b"}}}}
 
         meta.coverage
         run_id | slice_id | stream | request | organization_id | project_id | window_end | status | finished_at
@@ -365,6 +369,7 @@ def test_what_exports_of_a_server_leave_out_for_a_week_is_not_stale(given: Given
         r1 | s3 | events |       | 1 | 20 | 2026-11-01 03:00 | complete | 2026-11-01 03:01
         r1 | s4 | teams |        | 2 |    | 2026-11-01 03:00 | complete | 2026-11-01 03:01
         r1 | s5 | teams |        | 3 |    | 2026-11-01 03:00 | complete | 2026-11-01 03:01
+        r1b | s6 | events |      | 1 | 10 | 2026-11-02 03:00 | complete | 2026-11-02 03:01
         r2 | s6 | discover | new | 1 |    | 2026-11-09 03:00 | complete | 2026-11-09 03:01
         r2 | s7 | events |       | 1 | 10 | 2026-11-09 03:00 | complete | 2026-11-09 03:01
         r3 | s8 | events |       | 1 | 10 | 2026-11-19 03:00 | failed | 2026-11-19 03:01
@@ -378,12 +383,14 @@ def test_what_exports_of_a_server_leave_out_for_a_week_is_not_stale(given: Given
         events |       |  1 | 10 | 2026-11-19 02:00
         events |       |  1 | 20 | 2026-11-01 03:00
     """)
-    columns = "organization_id | table_name | watermark | projects_behind | status"
-    assert rows_of("freshness", columns) == table("""
-        1 | discover_new | 2026-11-19 02:00 | 0 | fresh
-        1 | discover_old | - | 0 | left out
-        1 | events | 2026-11-19 02:00 | 0 | fresh
-        2 | teams | - | 0 | left out
+    others = "2026-11-19 02:00 | 0 | fresh" if found == "left out" else "2026-11-01 03:00 | 1 | stale"
+    assert rows_of(
+        "freshness", "organization_id | table_name | watermark | projects_behind | status"
+    ) == table(f"""
+        1 | discover_new | {others.replace("03:00 | 1", "02:00 | 2")}
+        1 | discover_old | {"-" if found == "left out" else others[:16]} | {int(found == "stale")} | {found}
+        1 | events | {others}
+        2 | teams | - | 0 | {found}
         3 | teams | - | 0 | stale
     """)
 

@@ -2,8 +2,8 @@
 -- materialised: yes
 -- key: organization_id, table_name
 -- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or
---   some project lags so far behind; never: no slice was ever complete; left out: no export of its server asked
---   for it in a week, as for a query that is configured no more. Projects that Sentry says are gone or forbidden,
+--   some project lags so far behind; never: no slice was ever complete; left out: the exports of its server went
+--   on for a week without it, as without a query that is configured no more. Projects that Sentry says are gone or forbidden,
 --   and those that are left out, do not hold up_to back. Where nothing was left to read besides a list, up_to is that of the list.
 -- reconcile: select coverage.organization_id, coverage.stream from meta.coverage
 --   where coverage.status = 'complete' and coverage.request is distinct from 'audit'
@@ -83,18 +83,33 @@ cursors as (
 ),
 
 -- servers are exported apart from each other, so that each tells only of what is left out of its own
-asked as (
+exports as (
     select
         coverage.organization_id,
         coverage.asked_as,
         coverage.project_id,
-        max(runs.as_of) < max(max(runs.as_of) filter (where runs.status in ('complete', 'incomplete'))) over (
-            partition by any_value(servers.value ->> ('$."' || coverage.organization_id || '".host'))
-        ) - interval 7 day as is_left_out
+        coalesce(servers.value ->> ('$."' || coverage.organization_id || '".host'), '') as host,
+        runs.as_of,
+        runs.status in ('complete', 'incomplete') as has_ended
     from coverage
     inner join meta.runs as runs on coverage.run_id = runs.run_id and runs.command = 'export'
     left join meta.settings as servers on servers.name = 'servers'
-    group by all
+),
+
+ended as (
+    select distinct host, as_of, max(as_of) over (partition by host) as newest from exports where has_ended
+),
+
+asked as (
+    select
+        last.*,
+        exists (
+            from ended
+            where ended.host = last.host and ended.as_of > last.as_of and ended.as_of <= newest - interval 7 day
+        ) as is_left_out
+    from (
+        select organization_id, asked_as, project_id, host, max(as_of) as as_of from exports group by all
+    ) as last
 ),
 
 tables_left_out as (
@@ -128,8 +143,11 @@ watermarks as (
     cross join newest_run
     where not is_of_organization
         or (
-            watermark >= reached_for_some - interval 7 day
-            and (project_id = '' or watermark > coalesce(reached_for_all, '-infinity'))
+            (project_id = '' or watermark > coalesce(reached_for_all, '-infinity'))
+            and (
+                watermark >= reached_for_some - interval 7 day
+                or organization_id not in (select organization_id from asked where is_left_out and project_id <> '')
+            )
         )
     group by all
 ),
