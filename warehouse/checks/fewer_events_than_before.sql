@@ -1,5 +1,5 @@
 -- severity: warn
--- Issues whose lifetime count of events fell since the file published last; it only grows in Sentry.
+-- Issues whose lifetime count of events fell since the file published last; it only grows, until an unmerge.
 select
     i.organization_id,
     i.issue_id,
