@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
 from datetime import datetime, timedelta
@@ -118,8 +119,8 @@ class Loader:
         request = self.request(first.stream, first.request)
         clear = _rows_to_clear(first, request, batch)
         sliced = request.shape == "discover" and request.load == "replace" and not request.is_snapshot
-        if sliced:
-            clear = self._of_told_projects(first, request, batch, clear)
+        if clear and sliced:
+            clear = replace(clear, keep=self._of_others(first, request))
         load(self.store, batch.frames, seen_at=first.loaded_at, clear=clear)
         if sliced and first.window_start and first.window_end - first.window_start <= HOUR:
             self._clear_day(first, first.window_start, request, batch)
@@ -127,22 +128,19 @@ class Loader:
             _apply_marks(self.store, pages)
         self._note(first, batch)
 
-    def _of_told_projects(
-        self, page: Page, request: Request, batch: Batch, clear: Clear | None
-    ) -> Clear | None:
-        """The rows of an interval that a batch replaces: of the projects that it tells of. Those of one that
-        it leaves out stay: it was not chosen, is refused, or Sentry lists it no more."""
+    def _of_others(self, page: Page, request: Request) -> tuple[str, list[str]] | None:
+        """The column that tells whose a row of an answer is, and what it holds for projects that the answer
+        can not tell of: those that were not chosen, and those that Sentry did not list in its run."""
         owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
         if owner is None:
-            return clear
-        if clear is None:  # not the answer's first batch: what came before it stays
-            clear = Clear(page.organization_id, "", page.window_start, page.window_end, but_run=page.run_id)
-        told = {str(value) for frame in batch.frames.values() for value in frame[owner.name]}
-        name = "project_id" if owner.at == "project.id" else "slug"
-        listed = self.store.rows(
-            f"select {name} from projects where organization_id = ?", [page.organization_id]
+            return None
+        chosen = [value for name, value in json.loads(page.parameters) if name == "project"]
+        others = self.store.rows(
+            f"select {'project_id' if owner.at == 'project.id' else 'slug'} from projects "
+            "where organization_id = ? and (_run_id < ? or not list_has_any(?, ['-1', project_id]))",
+            [page.organization_id, page.run_id, chosen],
         )
-        return replace(clear, keep=(owner.name, [value for (value,) in listed if value not in told]))
+        return owner.name, [value for (value,) in others]
 
     def _clear_day(self, page: Page, hour: datetime, request: Request, batch: Batch) -> None:
         """Removes figures of a whole day, which a query gave before it asked by the hour, of the projects

@@ -28,14 +28,13 @@ WIDER = {
 @dataclass(frozen=True, slots=True)
 class Clear:
     """Rows that make way: those of a scope whose interval starts in [start, end); no times = all of it.
-    Rows with one of `keep`'s values in its column stay, and those that the run `but_run` loaded."""
+    Rows with one of `keep`'s values in its column stay."""
 
     organization_id: str
     project_id: str = ""
     start: datetime | None = None
     end: datetime | None = None
     keep: tuple[str, Sequence[str]] | None = None
-    but_run: str = ""
 
 
 def load(
@@ -141,9 +140,6 @@ def _clear(store: Store, table: Table, clear: Clear) -> None:
     if clear.keep:
         conditions.append(f"list_contains(?, {quote(clear.keep[0])}::varchar) is distinct from true")
         values.append(list(clear.keep[1]))
-    if clear.but_run:
-        conditions.append("_run_id <> ?")
-        values.append(clear.but_run)
     store.connection.execute(f"delete from {table.full_name} where {' and '.join(conditions)}", values)
 
 

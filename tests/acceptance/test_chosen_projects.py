@@ -51,6 +51,15 @@ def test_other_projects_keep_their_rows_and_are_read_later(tmp_path: Path) -> No
         export(projects=["api"], since=world.now - 25 * DAY)
         assert counted(tmp_path) == happened(world)
 
+        kept = list(world.events)
+        for issue in list(world.issues):
+            world.add_event(issue, world.now - timedelta(hours=1))
+        export()
+        assert counted(tmp_path) == happened(world)
+        world.events = kept
+        export()  # projects that were asked for, and have nothing left of a day
+        assert counted(tmp_path) == happened(world)
+
     replay(load_settings(None, {"home": str(tmp_path)}, environment={}))
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
         again = connection.execute(COUNTS.format("project_id", "discover_ids")).fetchall()
