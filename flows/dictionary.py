@@ -74,7 +74,8 @@ SETTING_MEANINGS = {
     "details": "How many items, such as issues, one run asks for one by one at most, for each kind of "
     "request; for events it is `events.detail_requests`.",
     "timeout": "Seconds of silence after which a request is given up.",
-    "memory": "Most memory that DuckDB may use while it loads. Publishing takes more where it has to.",
+    "memory": "Most memory that DuckDB may use while it loads. Publishing takes more where it has to, and so "
+    "do pages larger than an eighth of it.",
     "privacy": "What happens to personal data of the users of your applications.",
     "privacy_members": "What happens to personal data of the people who work with Sentry.",
     "privacy_requests": "What happens to query strings and bodies of requests; not set = as `privacy`.",

@@ -115,6 +115,7 @@ class Loader:
 
     def write(self, pages: Sequence[Page], batch: Batch) -> None:
         """Loads what pages of one slice became, inside the caller's transaction."""
+        self.store.make_room(sum(len(page.body) for page in pages))
         first = pages[0]
         request = self.request(first.stream, first.request)
         clear = _rows_to_clear(first, request, batch)

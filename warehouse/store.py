@@ -72,6 +72,10 @@ MEMORY = "160MB"
 events is appended to in a block of 256 KB: with less, all of them go to the disk and come back at each commit
 (170 ms instead of 32). With more, a run needs more than 400 MB."""
 
+ROOM = 8
+"""What DuckDB needs of memory to load large values, as a multiple of their size: a text of 30 MB takes a
+block of 128 MB, and 50 MB of texts did not fit into 160 MB. The disk does not help there."""
+
 LOCK_SECONDS = 2.0
 """How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
 
@@ -129,6 +133,8 @@ class Store:
         self._columns: dict[str, dict[str, str]] = {}
         self._shown: dict[tuple[tuple[str, object], ...], tuple[str, _Shown]] = {}
         self.connection = _attach(path, memory_limit)
+        limit = self.connection.execute("select parse_formatted_bytes(?)", [memory_limit]).fetchall()
+        self._memory = int(limit[0][0])
         try:
             self._prepare()
         except duckdb.Error as error:
@@ -207,6 +213,12 @@ class Store:
                 self._shown.clear()  # names that were given inside of it are gone as well
                 raise
             self.connection.execute("commit")
+
+    def make_room(self, size: int) -> None:
+        """Lets DuckDB have more memory where so many bytes need it; for good, as checkpoints need it, too."""
+        if size * ROOM > self._memory:
+            self._memory = size * ROOM
+            self.connection.execute(f"set memory_limit = '{self._memory}B'")
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contract.cases import CASES, CONTEXT, PAYLOADS, TABLES, Case, check_frames
+from contract.cases import CASES, CONTEXT, PAYLOADS, TABLES, Case, as_page, check_frames
 from extractors.archive import Page
 from extractors.stream import all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
@@ -121,7 +122,18 @@ def test_loaded_twice_is_loaded_once(case: Case, tmp_path: Path) -> None:
         assert store.rows("from meta.rejects") == []
 
 
-def _commit(loader: Loader, case: Case, loaded_at: datetime) -> None:
+def test_a_value_of_30_megabytes_is_loaded(tmp_path: Path) -> None:
+    """DuckDB's usual memory does not suffice for it."""
+    (case,) = [c for c in CASES if c.name == "events_full"]
+    body = as_page(case, [case.records()[0] | {"context": {"big": "x" * 30_000_000}}])
+    with Store(tmp_path / "warehouse.duckdb") as store:
+        loader = Loader(store, {s.name: s for s in all_streams()}, DEFAULT_QUERIES)
+        for _ in range(2):
+            _commit(loader, case, CONTEXT["_loaded_at"], [body])
+        assert store.rows("select length(extra) > 30_000_000 from event_details") == [(True,)]
+
+
+def _commit(loader: Loader, case: Case, loaded_at: datetime, bodies: Sequence[bytes] = ()) -> None:
     pages = [
         Page(
             run_id=f"{loaded_at:%Y%m%dT%H%M%S}-contract",
@@ -142,7 +154,7 @@ def _commit(loader: Loader, case: Case, loaded_at: datetime) -> None:
             first=number == 0,
             body=body,
         )
-        for number, body in enumerate(case.bodies())
+        for number, body in enumerate(bodies or case.bodies())
     ]
     loader.commit(pages, f"{case.name}/{loaded_at:%Y%m%d}.parquet")
 
