@@ -131,14 +131,16 @@ class Loader:
 
     def _of_others(self, page: Page, request: Request) -> tuple[str, list[str]] | None:
         """The column that tells whose a row of an answer is, and what it holds for projects that the answer
-        can not tell of: those that were not chosen, and those that Sentry did not list in its run."""
+        can not tell of: those that were not chosen, and those that Sentry did not list in its run, or listed
+        as out of reach."""
         owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
         if owner is None:
             return None
         chosen = [value for name, value in json.loads(page.parameters) if name == "project"]
         others = self.store.rows(
             f"select {'project_id' if owner.at == 'project.id' else 'slug'} from projects "
-            "where organization_id = ? and (_run_id < ? or not list_has_any(?, ['-1', project_id]))",
+            "where organization_id = ? "
+            "and (_run_id < ? or has_access is false or not list_has_any(?, ['-1', project_id]))",
             [page.organization_id, page.run_id, chosen],
         )
         return owner.name, [value for (value,) in others]

@@ -178,7 +178,7 @@ class StrictSentry:
         if not wanted:
             self.complain(asked, "no project")
             return []
-        known = [p["id"] for p in self.world.projects]
+        known = [p["id"] for p in self.world.projects if p.get("hasAccess", True)]
         if wanted == ["-1"]:
             return known
         if any(p not in known for p in wanted):

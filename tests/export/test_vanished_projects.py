@@ -55,6 +55,16 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         )
 
 
+def test_figures_of_a_project_out_of_reach_stay(tmp_path: Path) -> None:
+    counts = "select (select sum(count) from discover_by_id), (select sum(count) from discover_by_slug)"
+    with StrictSentry(World()) as sentry:
+        assert run(sentry, tmp_path, "discover", discover=QUERIES).exit_code == 0
+        before = rows(tmp_path, counts)
+        next(p for p in sentry.world.projects if p["id"] == API)["hasAccess"] = False
+        assert run(sentry, tmp_path, "discover", discover=QUERIES).exit_code == 0
+        assert rows(tmp_path, counts) == before
+
+
 def test_what_exports_leave_out_for_a_week_holds_nothing_up(tmp_path: Path) -> None:
     queries = [{"name": name, "fields": ["count()"], "interval": "1d", "days": 3} for name in ("kept", "old")]
     told = {}
