@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from warehouse.schema import (
@@ -23,6 +23,12 @@ WIDER = {
     (Type.DOUBLE, "BIGINT"): "DOUBLE",
 }
 """Type that holds both what is stored and what comes; anything else meets in VARCHAR."""
+
+
+TIME = "date_created"
+"""Column with the time of rows that are stored in its order, more or less: little is read to find some."""
+FRACTION = timedelta(seconds=1)
+"""Some answers about an event have fractions of a second, others have not (facts §4.0)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ def load(
     history notes for a new state.
     """
     all_new: set[str] = set()  # tables of which no incoming row was stored: nor are rows of their children
+    replaced: Table | None = None  # the last one of which stored rows were put aside in `earlier`
+    times: list[datetime | None] = []  # theirs
     for table, frame in frames.items():
         fit_table(store, table)
         if clear:
@@ -60,12 +68,12 @@ def load(
         if parent and parent.name in all_new and not clear:
             _insert(store, table, frame, seen_at)
         elif len(owners):
-            known = _keep_earlier(store, table, owners)
-            if known is None:
-                gone = _delete(store, table, parent or table, owners)
-            else:
-                gone = _delete_earlier(store, table) if known else 0
-            if not gone and not parent:
+            found = _keep_earlier(store, table, owners)
+            if found is not None:
+                replaced, times = table, _delete_earlier(store, table) if found else []
+            elif parent is None or parent is not replaced or not _delete_by_time(store, table, parent, times):
+                found = _delete(store, table, parent or table, owners)
+            if not found and not parent:
                 all_new.add(table.name)
             _insert(store, table, frame, seen_at)
 
@@ -101,13 +109,32 @@ def _keep_earlier(store: Store, table: Table, owners: ArrowSource) -> int | None
     return int(found[0]) if found else None
 
 
-def _delete_earlier(store: Store, table: Table) -> int:
+def _delete_earlier(store: Store, table: Table) -> list[datetime | None]:
     """Removes the stored rows that were found, without looking for them again: a scan of 6 million events
-    takes 0.3 s, by their places 4 ms."""
-    gone = store.connection.execute(
-        f"delete from {table.full_name} where rowid in (select place from earlier)"
-    ).fetchone()
-    return int(gone[0]) if gone else 0
+    takes 0.3 s, by their places 4 ms. Returns the time of each."""
+    time = quote(TIME) if TIME in table.names else "null"
+    return [
+        time
+        for (time,) in store.rows(
+            f"delete from {table.full_name} where rowid in (select place from earlier) returning {time}"
+        )
+    ]
+
+
+def _delete_by_time(store: Store, table: Table, owner: Table, times: Sequence[datetime | None]) -> bool:
+    """Removes the rows of owners that were found and removed, which had these times, from the part of the
+    table that is of the time: of 44 million tags in 10 ms instead of 0.7 s. All rows of one owner have one
+    time, if not always that of the owner: False where those of some owner may stand elsewhere."""
+    known = [time for time in times if time is not None]
+    if not known or TIME not in table.names:
+        return False
+    same = " and ".join(f"stored.{quote(k)} = earlier.{quote(k)}" for k in owner.key)
+    gone = store.rows(
+        f"delete from {table.full_name} as stored using earlier where {same} "
+        f"and stored.{TIME} between ? and ? returning {', '.join(f'stored.{quote(k)}' for k in owner.key)}",
+        [min(known) - FRACTION, max(known) + FRACTION],
+    )
+    return len(set(gone)) == len(times)
 
 
 def _insert(store: Store, table: Table, frame: ArrowSource, seen_at: datetime) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import weakref
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from transforms.frames import polars_schema
-from warehouse.load import load
+from warehouse.load import fit_table, load
 from warehouse.schema import Column, Table, Type
 from warehouse.store import Store
 
@@ -39,6 +42,11 @@ CHILD = Table(
 def store(tmp_path: Path):
     with Store(tmp_path / "w.duckdb") as opened:
         yield opened
+
+
+DATE = Column("date_created", Type.TIMESTAMP, "When it was.", "dateCreated")
+DATED = replace(PARENT, name="dated", columns=(*PARENT.columns, DATE))
+DATED_CHILD = replace(CHILD, name="dated_children", columns=(*CHILD.columns, DATE), parent="dated")
 
 
 def frame(table: Table, rows: list[tuple]) -> pl.DataFrame:
@@ -119,3 +127,33 @@ def test_no_frame_outlives_its_load(store: Store):
     gc.collect()
     assert gone() is None
     assert stored(store, PARENT) == [("a", "error", "A")]
+
+
+ids = st.sampled_from("abcd")
+days = st.none() | st.integers(0, 3)
+loads = st.lists(
+    st.tuples(st.dictionaries(ids, st.tuples(days, st.integers(0, 2))), st.booleans()), max_size=6
+)
+
+
+@given(loads)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_children_are_replaced_whatever_the_times_of_their_parents(store: Store, steps: list) -> None:
+    parents: dict = {}
+    children: dict = {}
+    for table in (DATED, DATED_CHILD):
+        fit_table(store, table)
+        store.connection.execute(f"delete from {table.full_name}")
+    for rows, with_children in steps:
+        dated = {i: None if day is None else AT + timedelta(days=day) for i, (day, _) in rows.items()}
+        frames = {DATED: frame(DATED, [(i, None, None, date) for i, date in dated.items()])}
+        parents |= dated
+        if with_children:
+            new = {(i, n): dated[i] for i, (_, count) in rows.items() for n in range(count)}
+            frames[DATED_CHILD] = frame(DATED_CHILD, [(*key, date) for key, date in new.items()])
+            children = {key: date for key, date in children.items() if key[0] not in rows} | new
+        with store.transaction():
+            load(store, frames, seen_at=AT)
+    assert {i: date for i, _, _, date in stored(store, DATED)} == parents
+    assert len(stored(store, DATED_CHILD)) == len(children)
+    assert {row[:2]: row[2] for row in stored(store, DATED_CHILD)} == children
