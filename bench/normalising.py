@@ -18,7 +18,7 @@ from transforms.records import RecordReader
 
 def measure(events: int = 2_000) -> list[Row]:
     """Ratios and speeds, of the batches that a run makes. No search for objects that refer to themselves in
-    either: normalising does without, so decoding alone must."""
+    any: normalising does without, so decoding alone must."""
     request = full_request()
     reader = RecordReader(request.tables, request.ignored)
     portions = batches(sound_pages(events))
@@ -33,21 +33,24 @@ def measure(events: int = 2_000) -> list[Row]:
         whole += best_seconds([partial(_decode_whole, portion)])[0]
     gc.enable()
     rows = sum(frame.height for frame in reader.read(portions[0], CONTEXT).frames.values())
+    an_event = rows / len(portions[0]) / 10
     return [
         Row(
-            "normalising full events ÷ decoding them",
-            f"{normalising / decoding:.2f}",
+            "normalising full events ÷ decoding the same bytes",
+            f"{normalising / whole:.2f}",
             "≤ 1.5, at first ≤ 2.5",
-            f"{len(request.tables)} tables, {rows / len(portions[0]) / 10:.0f} rows an event, "
-            f"batches of {megabytes / len(portions):.1f} MB; freeing the decoded is part of both; "
-            "columns of JSON, half of the bytes, are not looked into by either",
+            f"with the same decoder, msgspec, to Python objects; {len(request.tables)} tables, "
+            f"{an_event:.0f} rows an event, batches of {megabytes / len(portions):.1f} MB",
         ),
         Row(
-            "normalising them ÷ decoding all of them with msgspec.json.decode",
-            f"{normalising / whole:.2f}",
-            note="the same decoder without our declarations: every value a Python object",
+            "normalising them ÷ decoding what our declarations name",
+            f"{normalising / decoding:.2f}",
+            "≤ 1.5, at first ≤ 2.5",
+            "with our typed decoder, which passes over columns of JSON, half of the bytes; normalising "
+            "copies them; freeing the decoded is part of both",
         ),
-        Row("decoding", f"{megabytes / decoding:.0f} MB/s"),
+        Row("decoding every value", f"{megabytes / whole:.0f} MB/s"),
+        Row("decoding what our declarations name", f"{megabytes / decoding:.0f} MB/s"),
         Row("normalising", f"{megabytes / normalising:.0f} MB/s"),
     ]
 

@@ -144,9 +144,11 @@ class RecordReader:
             chosen = table.only or table.without
             if chosen is not None:
                 at, values = chosen
-                left_out = [
-                    (v in values) is (table.only is None) for v in Walker(tree, records).first(places(at))
-                ]
+                found = cast(Walker, levels.records.walker).first(places(at))
+                left_out = [(v in values) is (table.only is None) for v in found]
+                if all(left_out):
+                    batch.frames[table] = empty_frame(table)
+                    continue
                 if any(left_out):
                     own = Levels(
                         tree,
