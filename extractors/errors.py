@@ -230,7 +230,7 @@ URL = (
     "Check SENTRY_URL: it must be the address of Sentry itself, as in the browser up to its path prefix, if "
     "it has one."
 )
-NEW_TOKEN = "Make a new token in Sentry and set SENTRY_AUTH_TOKEN."  # noqa: S105 - advice
+RENEW = "Make a new token in Sentry and set SENTRY_AUTH_TOKEN."
 
 # First row that fits decides. The statuses and words are those of facts §2.1, §3.1-3.3.
 FAULTS: tuple[Fault, ...] = (
@@ -397,7 +397,7 @@ FAULTS: tuple[Fault, ...] = (
         when=_said(401, "expired"),
         error=Unauthorized,
         later=2,
-        advice=NEW_TOKEN,
+        advice=RENEW,
     ),
     Fault(
         reason="no token",
@@ -411,7 +411,7 @@ FAULTS: tuple[Fault, ...] = (
         when=_said(401, "inactive or deleted"),
         error=Unauthorized,
         later=2,
-        advice=f"The token's owner left Sentry. {NEW_TOKEN}",
+        advice=f"The token's owner left Sentry. {RENEW}",
     ),
     Fault(
         reason="login in front",
@@ -426,7 +426,7 @@ FAULTS: tuple[Fault, ...] = (
         error=Unauthorized,
         later=2,
         advice="Sentry does not know this token; SENTRY_URL may name another server than the token's. "
-        + NEW_TOKEN,
+        + RENEW,
     ),
     # 403
     Fault(

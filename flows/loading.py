@@ -22,7 +22,7 @@ from transforms.shape import Node, build_tree, field_paths
 from warehouse.bookkeeping import ARCHIVE, DRIFT, REJECTS
 from warehouse.load import Clear, load
 from warehouse.marks import mark_deleted, mark_merged, mark_unlisted
-from warehouse.schema import quote
+from warehouse.schema import Column, quote
 from warehouse.store import Store
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -133,7 +133,7 @@ class Loader:
         """The column that tells whose a row of an answer is, and what it holds for projects that the answer
         can not tell of: those that were not chosen, and those that Sentry did not list in its run, or listed
         as out of reach."""
-        owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
+        owner = _owner(request)
         if owner is None:
             return None
         chosen = [value for name, value in json.loads(page.parameters) if name == "project"]
@@ -148,7 +148,7 @@ class Loader:
     def _clear_day(self, page: Page, hour: datetime, request: Request, batch: Batch) -> None:
         """Removes figures of a whole day, which a query gave before it asked by the hour, of the projects
         that a batch tells of. They stand at the day's first hour."""
-        owner = next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
+        owner = _owner(request)
         if owner is None:
             return
         for table, frame in batch.frames.items():
@@ -238,6 +238,11 @@ def _met(drift: dict[str, Any], page: Page) -> dict[str, Any]:
     earlier = first if page.loaded_at < drift["first_seen"] else {}
     later = last if page.loaded_at >= drift["last_seen"] else {}
     return drift | earlier | later
+
+
+def _owner(request: Request) -> Column | None:
+    """The column of a Discover query that tells whose a row is."""
+    return next((c for c in request.tables[0].columns if c.at in PROJECT_FIELDS), None)
 
 
 def _rows_to_clear(page: Page, request: Request, batch: Batch) -> Clear | None:

@@ -1,10 +1,11 @@
 -- One row per organization and table that was ever planned or asked for.
 -- materialised: yes
 -- key: organization_id, table_name
--- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or
---   some project lags so far behind; never: no slice was ever complete; left out: the exports of its server went
---   on for a week without it, as without a query that is configured no more. Projects that Sentry says are gone or forbidden,
---   and those that are left out, do not hold up_to back. Where nothing was left to read besides a list, up_to is that of the list.
+-- definition: Age is the time from up_to to the newest run's as_of. fresh: at most 36 h; stale: more, or some
+--   project lags so far behind; never: no slice was ever complete; left out: the exports of its server went on for a
+--   week without it, as without a query that is configured no more. Projects that Sentry says are gone or forbidden,
+--   and those that are left out, do not hold up_to back. Where nothing was left to read besides a list, up_to is
+--   that of the list.
 -- reconcile: select coverage.organization_id, coverage.stream from meta.coverage
 --   where coverage.status = 'complete' and coverage.request is distinct from 'audit'
 --   and not exists (from marts.freshness as mart where mart.organization_id = coverage.organization_id
