@@ -163,12 +163,33 @@ FORMATS = {
 }
 """How DuckDB is told to write; times are UTC, and JSON says so."""
 
+NO_JSON = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-?(?:NaN|Infinity)')
+"""A text, or a figure that DuckDB writes and JSON does not know."""
+
 
 def write_query(home: Path, sql: str, target: Path, format_: str) -> None:
-    """Writes the answer to a file: csv, json (one array) or parquet.
+    """Writes the answer to a file: csv, json (one array) or parquet. JSON has null where a figure is infinite
+    or none (NaN).
 
     Raises QueryError for SQL that does not work, or a file that can not be written.
     """
+    if format_ != "json":
+        _write(home, sql, target, format_)
+        return
+    with TemporaryDirectory(prefix="sentry-warehouse-") as folder:
+        written = Path(folder, "answer")
+        _write(home, sql, written, format_)
+        with written.open("rb") as lines, target.open("wb") as file:
+            file.writelines(map(_without_nan, lines))
+
+
+def _without_nan(line: bytes) -> bytes:
+    if b"NaN" not in line and b"Infinity" not in line:
+        return line
+    return NO_JSON.sub(lambda found: found[1] or b"null", line)
+
+
+def _write(home: Path, sql: str, target: Path, format_: str) -> None:
     connection = _connect(home, sql)
     into = f"to {literal(str(target))} ({FORMATS[format_]})"
     try:
@@ -196,7 +217,7 @@ def query_as_text(home: Path, sql: str, format_: str) -> str:
     with TemporaryDirectory(prefix="sentry-warehouse-") as folder:
         target = Path(folder, "answer")
         write_query(home, sql, target, format_)
-        return target.read_text("utf-8")
+        return target.read_bytes().decode()  # line ends inside of values stay as they are
 
 
 def _explain(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, sql: str) -> str:

@@ -64,6 +64,32 @@ def test_json_is_short_for_the_format(published: Path) -> None:
     assert "--json and --format csv" in refused.stderr
 
 
+def test_line_ends_in_values_stay(published: Path, tmp_path: Path) -> None:
+    sql = "select concat('a', chr(13), chr(10), 'b', chr(13), 'c') as text"
+    shown = ask(published, sql, "--format", "csv")
+    assert shown.stdout_bytes == b'text\n"a\r\nb\rc"\n'
+    ask(published, sql, "--format", "csv", "--output", str(tmp_path / "csv"))
+    assert (tmp_path / "csv").read_bytes() == shown.stdout_bytes
+
+
+def test_json_has_null_where_a_figure_is_none(published: Path) -> None:
+    shown = ask(
+        published,
+        """select 0 / 0 as share, -1 / 0 as "NaN", ['nan'::float, 1.5] as list,
+        {'a': 'inf'::float} as object, 'NaN, \\ "Infinity"' as text from range(2)""",
+        "--json",
+    )
+    assert shown.exit_code == 0, shown.output
+    row = {
+        "share": None,
+        "NaN": None,
+        "list": [None, 1.5],
+        "object": {"a": None},
+        "text": 'NaN, \\ "Infinity"',
+    }
+    assert json.loads(shown.stdout, parse_constant=pytest.fail) == [row, row]
+
+
 def test_columns_of_the_same_name_are_numbered_in_json_as_in_csv(published: Path) -> None:
     twice = "select 1 as project_id, 2 as project_id, 3 as title order by 1"
     (row,) = csv.DictReader(io.StringIO(ask(published, twice, "--format", "csv").stdout))
