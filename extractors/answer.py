@@ -25,14 +25,13 @@ LINK_ATTRIBUTE = re.compile(r""";\s*([^\s=;,"]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([
 class Answer:
     """One good answer.
 
-    status       200 … 299
-    body         decompressed; JSON, though perhaps with lone surrogates or NaN (transforms.repair)
-    cursor       of the next page; None when the server says there is none
-    date         the server's clock, aware, UTC; ours where the server sent none
-    hits         X-Hits: an estimate, never a row count (facts §1.1)
-    linked       whether a Link header told of a next page or that there is none; else more may follow
-    deprecation  headers that announce the endpoint's end, names in lower case
-    requests     how many it took, retries and redirects included
+    status    200 … 299
+    body      decompressed; JSON, though perhaps with lone surrogates or NaN (transforms.repair)
+    cursor    of the next page; None when the server says there is none
+    date      the server's clock, aware, UTC; ours where the server sent none
+    hits      X-Hits: an estimate, never a row count (facts §1.1)
+    linked    whether a Link header told of a next page or that there is none; else more may follow
+    requests  how many it took, retries and redirects included
     """
 
     status: int
@@ -41,7 +40,6 @@ class Answer:
     date: datetime
     hits: int | None = None
     linked: bool = True
-    deprecation: dict[str, str] | None = None
     requests: int = 1
 
 
@@ -137,7 +135,6 @@ def answer_of(received: Received, path: str) -> Answer:
         date=server_date(received.headers) or datetime.now(UTC),
         hits=int(hits) if hits.isdecimal() and len(hits) <= MOST_DIGITS else None,
         linked=next_page(link) is not None,
-        deprecation=deprecation_of(received.headers),
     )
 
 

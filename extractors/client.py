@@ -39,7 +39,7 @@ from extractors.errors import (
     judge,
 )
 from extractors.governor import Allowance, Governor, Route, family_of
-from extractors.network import STOPPED, Watch, asking, open_http, trouble_of
+from extractors.network import Watch, asking, open_http, trouble_of
 
 if TYPE_CHECKING:
     import httpx
@@ -223,15 +223,13 @@ class Client:
         *,
         region: str | None = None,
         retries: int = 5,
-        follow_slug: bool = True,
     ) -> Answer:
         """Ask once, and again as the table of faults says.
 
-        path         below /api/0, segments percent-encoded where they hold slashes
-        parameters   sent in this order, empty values too
-        region       base URL of the region the organization lives in; ignored unless it is the server's own
-        retries      budget of this call
-        follow_slug  follow a redirect to a renamed slug; else it raises Gone with `moved_to`
+        path        below /api/0, segments percent-encoded where they hold slashes
+        parameters  sent in this order, empty values too
+        region      base URL of the region the organization lives in; ignored unless it is the server's own
+        retries     budget of this call
 
         Raises a SentryError (see extractors.errors), or Stopped.
         """
@@ -248,7 +246,7 @@ class Client:
             before_sleep=lambda state: self._note_retry(course, state),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        outcome: Answer | _Refused = retrying(self._attempt, course, base, tuple(parameters), follow_slug)
+        outcome: Answer | _Refused = retrying(self._attempt, course, base, tuple(parameters))
         if isinstance(outcome, Answer):
             return replace(outcome, requests=course.requests)
         # raised here, outside any except block, so that no context holds a request with its headers
@@ -303,7 +301,7 @@ class Client:
     # one attempt
 
     def _attempt(
-        self, course: _Course, base: str, parameters: tuple[tuple[str, str], ...], follow_slug: bool
+        self, course: _Course, base: str, parameters: tuple[tuple[str, str], ...]
     ) -> Answer | _Refused:
         path = asked = self._moved.get(course.path, course.path)
         query = urlencode(parameters)
@@ -318,11 +316,7 @@ class Client:
                 note = shown_origin(target or "")
                 received = replace(received, trouble=Trouble.ELSEWHERE, note=note)
                 break
-            moved = path_below(target, base)
-            if not follow_slug:
-                received = replace(received, trouble=Trouble.MOVED, note=moved or urlsplit(target).path)
-                break
-            path = moved or path
+            path = path_below(target, base) or path
             # the query it names may be less than ours, and would change the answer unseen
             url = urlsplit(target)._replace(query=query, fragment="").geturl()
         else:
@@ -376,7 +370,7 @@ class Client:
         finally:
             asking.now = False
         if stopped:
-            raise Stopped(STOPPED)
+            raise Stopped()
         return Received(status, headers, b"", trouble)
 
     def _read(self, response: httpx.Response) -> tuple[bytes, Trouble | None]:
@@ -483,7 +477,7 @@ class Client:
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
-            raise Stopped(STOPPED)
+            raise Stopped()
 
     def _note_retry(self, course: _Course, state: RetryCallState) -> None:
         refused = _refused(state)

@@ -32,14 +32,12 @@ DEPRECATION_HEADERS = ("deprecation", "sunset", "x-sentry-deprecation-date", "x-
 class SentryError(Exception):
     """A request that brought no answer.
 
-    message   for people: what happened, where, what to do; holds no token and no query
+    message   for people: what happened, where, what to do; holds no token and no query; `str(error)`
     path      below /api/0, without the query
     status    of the last answer, None where none came
     reason    the row of FAULTS that decided, e.g. "bad token"
     detail    the server's own words, shortened
     requests  how many were sent for it
-    first     nothing good had come from this server yet: its URL is suspect
-    moved_to  the path a redirect named, where redirects were not to be followed
     """
 
     def __init__(
@@ -51,18 +49,13 @@ class SentryError(Exception):
         reason: str = "",
         detail: str = "",
         requests: int = 0,
-        first: bool = False,
-        moved_to: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
         self.path = path
         self.status = status
         self.reason = reason
         self.detail = detail
         self.requests = requests
-        self.first = first
-        self.moved_to = moved_to
 
 
 class RetriesSpent(SentryError):
@@ -104,6 +97,9 @@ class PagingError(SentryError):
 class Stopped(SentryError):
     """The run was asked to stop while this request was under way."""
 
+    def __init__(self) -> None:
+        super().__init__("Asked to stop. Run again to go on from here.")
+
 
 class Trouble(StrEnum):
     """What went wrong below HTTP, or with an answer that HTTP calls good."""
@@ -121,7 +117,6 @@ class Trouble(StrEnum):
     NOT_JSON = "answer is not JSON"
     ELSEWHERE = "redirect to another host"
     CIRCLE = "redirects in a circle"
-    MOVED = "redirect"
     UNSENDABLE = "request cannot be sent"
 
 
@@ -305,12 +300,6 @@ FAULTS: tuple[Fault, ...] = (
         later=2,
     ),
     Fault(reason="redirects in a circle", when=_met(Trouble.CIRCLE), error=NotSentry, advice=URL),
-    Fault(
-        reason="moved",
-        when=_met(Trouble.MOVED),
-        error=Gone,
-        advice="It was renamed or merged into another.",
-    ),
     Fault(
         reason="not JSON",  # an answer cut off by a proxy looks the same, hence the retries
         when=_met(Trouble.NOT_JSON),
@@ -538,6 +527,4 @@ def explain(fault: Fault, failure: Failure, path: str, requests: int, spent: str
         reason=fault.reason,
         detail=detail,
         requests=requests,
-        first=failure.first,
-        moved_to=failure.note if failure.trouble is Trouble.MOVED else None,
     )

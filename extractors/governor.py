@@ -448,7 +448,7 @@ class Governor:
         with self._lock:
             while True:
                 if stop is not None and stop.is_set():
-                    raise Stopped("Asked to stop. Run again to go on from here.")
+                    raise Stopped()
                 bucket = self._bucket(route)
                 now = self._now()
                 delay = bucket.delay(now)

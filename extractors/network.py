@@ -21,7 +21,6 @@ CONNECT_SECONDS = 10.0
 """A host that has not taken a connection by then is down or behind a wall that drops packets."""
 STOP_SECONDS = 0.25
 """How long a read or a connection attempt goes on after the run was asked to stop."""
-STOPPED = "Asked to stop. Run again to go on from here."
 IDLE_SECONDS = 20.0
 """Idle connections are closed by us after this, sooner than common servers do (60-75 s)."""
 
@@ -62,7 +61,7 @@ class Watch(threading.local):
         while not done.wait(STOP_SECONDS):
             if self.stop.is_set():
                 abandoned.set()
-                raise Stopped(STOPPED)
+                raise Stopped()
         if errors:
             raise errors.pop()
         return results.pop()
@@ -82,7 +81,7 @@ class _Stream:
             end = min(end, time.monotonic() + timeout)
         while True:
             if self._watch.stop.is_set():
-                raise Stopped(STOPPED)
+                raise Stopped()
             left = end - time.monotonic()
             if left <= 0:
                 raise self._read_timeout("no bytes in time")

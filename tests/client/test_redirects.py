@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from extractors.client import Client
-from extractors.errors import Gone, NotSentry
+from extractors.errors import NotSentry
 from tests.client.conftest import TOKEN
 from tests.client.servers import Asked, Reply, serving
 
@@ -53,14 +53,6 @@ def test_a_move_that_led_nowhere_is_not_remembered(client_for: Make) -> None:
         assert server.paths == [f"/api/0{OLD}", "/api/0/maintenance/", f"/api/0{OLD}"]
 
 
-def test_a_redirect_that_is_not_to_be_followed(client_for: Make) -> None:
-    with serving(renamed) as server:
-        with pytest.raises(Gone) as caught:
-            client_for(server.url).get(OLD, follow_slug=False)
-        assert (caught.value.reason, caught.value.moved_to) == ("moved", NEW)
-        assert len(server.asked) == 1
-
-
 def test_another_host_sees_nothing(client_for: Make) -> None:
     with (
         serving(Reply()) as other,
@@ -69,7 +61,7 @@ def test_another_host_sees_nothing(client_for: Make) -> None:
         with pytest.raises(NotSentry) as caught:
             client_for(server.url).get(OLD)
         assert caught.value.reason == "redirect to another host"
-        assert other.url in caught.value.message
+        assert other.url in str(caught.value)
         assert (len(server.asked), len(other.asked), other.connections) == (1, 0, 0)
 
 

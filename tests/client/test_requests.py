@@ -54,7 +54,6 @@ def test_what_an_answer_holds(client_for: Make) -> None:
     assert answer.cursor == "0:100:0"
     assert answer.date == datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
     assert answer.hits == 17
-    assert answer.deprecation is None
     assert answer.requests == 1
     assert client.usage().bytes == 10
 
