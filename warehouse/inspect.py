@@ -14,6 +14,7 @@ import duckdb
 
 from warehouse.mart_files import all_marts
 from warehouse.schema import literal
+from warehouse.sql_files import put_together, read_part
 from warehouse.store import (
     CATALOG,
     PUBLISHED,
@@ -344,12 +345,12 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
 
 
 def _sql(name: str) -> str:
-    """A SELECT of `status/`; `{name}` in it stands for another of them, or for a mart. Marts that one reads
-    are put in as well: the writer's file has none."""
+    """A SELECT of `status/`, which may hold others, parts and marts. Marts that one reads are put in as well:
+    the writer's file has none."""
     marts = {mart.name: mart.sql for mart in all_marts()}
-    text = marts[name] if name in marts else (FOLDER / f"{name}.sql").read_text("utf-8")
-    text = re.sub(r"\b(from|join) marts\.(\w+)", r"\1 {\2}", text)
-    return re.sub(r"\{(\w+)\}", lambda other: f"({_sql(other[1])})", text)
+    file = FOLDER / f"{name}.sql"
+    text = marts[name] if name in marts else file.read_text("utf-8") if file.exists() else read_part(name)
+    return put_together(re.sub(r"\b(from|join) marts\.(\w+)", r"\1 {\2}", text), _sql)
 
 
 class _Asker:

@@ -11,7 +11,8 @@ A file opens with comment lines and goes on with one bare SELECT:
     -- opened: Issues first seen; additive.           numbers say whether they may be added up: additive,
                                                       additive within a …, or not additive
 
-A line goes on in the next one when that is indented by three blanks or more after the dashes.
+A line goes on in the next one when that is indented by three blanks or more after the dashes. In the SELECT
+`{name}` stands for what `parts/<name>.sql` holds.
 
 The tables of all core streams and of `meta` must exist, empty ones too: then every mart exists, empty or not.
 """
@@ -27,6 +28,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.schema import literal, quote
+from warehouse.sql_files import put_together, read_part
 
 FOLDER = Path(__file__).with_name("marts")
 SCHEMA = "marts"
@@ -64,7 +66,8 @@ def all_marts(folder: Path = FOLDER) -> tuple[Mart, ...]:
 
 def parse_mart(name: str, text: str) -> Mart:
     """A mart from the text of its file. Raises MartError when grain, key, definition, columns or SQL lack."""
-    grain, words, sql = split_header(name, text)
+    grain, words, select = split_header(name, text)
+    sql = put_together(select, read_part)
     special = {"key": "", "definition": "", "reconcile": "", "materialised": "no"}
     columns = tuple((word, value) for word, value in words if word not in special)
     special |= {word: value for word, value in words if word in special}

@@ -1,14 +1,11 @@
-"""What is to be asked one by one, found by SQL in files: each gives organization_id, project_id, item.
-
-A file may read another's rows: `{name}` stands for that file's SELECT.
-"""
+"""What a run has still to ask for, and what it must say of itself, found by SQL in files."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
+from warehouse.sql_files import put_together
 from warehouse.store import Store
 
 FOLDER = Path(__file__).with_name("worklists")
@@ -30,5 +27,4 @@ def rows_of(store: Store, name: str, run_id: str, *, everything: bool = False) -
 
 def sql_of(name: str) -> str:
     """The SELECT of a worklist's file."""
-    text = (FOLDER / f"{name}.sql").read_text("utf-8")
-    return re.sub(r"\{(\w+)\}", lambda other: f"({sql_of(other[1])})", text)
+    return put_together((FOLDER / f"{name}.sql").read_text("utf-8"), sql_of)

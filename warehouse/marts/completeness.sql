@@ -54,13 +54,7 @@ sweeps_made_up_for as (
 slices as (
     select
         organization_id,
-        case
-            when stream = 'discover' then 'discover_' || request
-            when stream = 'sessions' and request = 'health' then 'session_health'
-            when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
-            when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
-            else stream
-        end as table_name,
+        {table_name} as table_name,
         coalesce(project_id, '') as project_id,
         stream = 'events' and request = 'audit' as is_audit,
         run_id,

@@ -33,13 +33,7 @@ newest_run as (
 coverage as (
     select
         organization_id,
-        case
-            when stream = 'discover' then 'discover_' || request
-            when stream = 'sessions' and request = 'health' then 'session_health'
-            when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
-            when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
-            else stream
-        end as table_name,
+        {table_name} as table_name,
         case when stream = 'discover' then 'discover_' || request else stream end as asked_as,
         coalesce(project_id, '') as project_id,
         run_id,
@@ -61,13 +55,7 @@ projects_out as (
 cursors as (
     select
         organization_id,
-        case
-            when stream = 'discover' then 'discover_' || request
-            when stream = 'sessions' and request = 'health' then 'session_health'
-            when stream = 'issues' and coalesce(request, '') <> '' then 'issue_details'
-            when stream = 'events' and coalesce(request, '') not in ('', 'audit') then 'event_details'
-            else stream
-        end as table_name,
+        {table_name} as table_name,
         case when stream = 'discover' then 'discover_' || request else stream end as asked_as,
         coalesce(project_id, '') as project_id,
         watermark
@@ -83,34 +71,8 @@ cursors as (
         ))
 ),
 
--- servers are exported apart from each other, so that each tells only of what is left out of its own
-exports as (
-    select
-        coverage.organization_id,
-        coverage.asked_as,
-        coverage.project_id,
-        coalesce(servers.value ->> ('$."' || coverage.organization_id || '".host'), '') as host,
-        runs.as_of,
-        runs.status in ('complete', 'incomplete') as has_ended
-    from coverage
-    inner join meta.runs as runs on coverage.run_id = runs.run_id and runs.command = 'export'
-    left join meta.settings as servers on servers.name = 'servers'
-),
-
-ended as (
-    select distinct host, as_of, max(as_of) over (partition by host) as newest from exports where has_ended
-),
-
 asked as (
-    select
-        last.*,
-        exists (
-            from ended
-            where ended.host = last.host and ended.as_of > last.as_of and ended.as_of <= newest - interval 7 day
-        ) as is_left_out
-    from (
-        select organization_id, asked_as, project_id, host, max(as_of) as as_of from exports group by all
-    ) as last
+    from {asked_scopes}
 ),
 
 tables_left_out as (

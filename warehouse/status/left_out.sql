@@ -1,53 +1,9 @@
--- One row per query, stream and project (or organization) that exports left out for a week, though they went on to its
--- server: nobody waits for it any more. Servers are exported apart from each other.
-with exports as (
-    select
-        coverage.organization_id,
-        case when stream = 'discover' then 'discover_' || request else stream end as asked_as,
-        coverage.project_id,
-        coalesce(servers.value ->> ('$."' || coverage.organization_id || '".host'), '') as host,
-        coverage.slice_id like 'vanished-%' as has_vanished, -- that is told apart
-        runs.as_of,
-        runs.status in ('complete', 'incomplete') as has_ended
-    from meta.coverage as coverage
-    inner join meta.runs as runs on coverage.run_id = runs.run_id and runs.command = 'export'
-    left join meta.settings as servers on servers.name = 'servers'
-    where coverage.request is distinct from 'audit'
-),
-
-ended as (
-    select distinct
-        host,
-        as_of,
-        max(as_of) over (partition by host) as newest
-    from exports
-    where has_ended
-),
-
-asked as (
-    select
-        organization_id,
-        asked_as,
-        project_id,
-        host,
-        max(as_of) as last_asked,
-        arg_max(has_vanished, as_of) as has_vanished
-    from exports
-    group by all
-)
-
+-- One row per query, stream and project (or organization) that exports leave out; projects that Sentry lists no more
+-- are told apart.
 select
     organization_id,
     asked_as,
     project_id,
     last_asked
-from asked
-where
-    not has_vanished
-    and exists (
-        from ended
-        where
-            ended.host = asked.host
-            and ended.as_of > asked.last_asked
-            and ended.as_of <= ended.newest - interval 7 day
-    )
+from {asked_scopes} as asked
+where is_left_out and not has_vanished

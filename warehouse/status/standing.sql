@@ -16,12 +16,7 @@ with completeness as (
 
 lists as (
     select
-        case
-            when stream = 'discover' then 'discover_' || request
-            when stream = 'issues' and request <> '' then 'issue_details'
-            when stream = 'events' and request not in ('', 'audit') then 'event_details'
-            else stream
-        end as table_name
+        {table_name} as table_name
     from meta.coverage
     group by all
     having bool_and(window_start is null)

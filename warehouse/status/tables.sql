@@ -3,11 +3,7 @@
 -- Sentry counts is null where it counted several days together: their sum would be that of the other days alone.
 with several_days as (
     select distinct
-        case
-            when stream = 'discover' then 'discover_' || request
-            when stream = 'sessions' and request = 'health' then 'session_health'
-            else stream
-        end as table_name
+        {table_name} as table_name
     from meta.coverage
     where request is distinct from 'audit' and expected is not null and window_end > window_start + interval 1 day
 ),
