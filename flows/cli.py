@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import update_wrapper
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -648,9 +649,17 @@ def _open_closed_streams() -> None:
     sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
 
 
+def _write_any_letter() -> None:
+    """What a stream of an older encoding (Latin-1) has no letter for is written as `\\u2713`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Runs the command line; mistakes become one sentence and an exit code (0, 1, 2 or 3)."""
     _open_closed_streams()
+    _write_any_letter()
     for number in stopping.SIGNALS:
         signal.signal(number, stopping.interrupt)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,7 +107,7 @@ def _connect(home: Path, sql: str) -> duckdb.DuckDBPyConnection:
     if NAMES_RAW.search(sql):
         # a database of its own in memory: the published file is read only, and must not need the archive
         connection.execute("attach ':memory:' as raw")
-        files = str((home / "raw").absolute() / "*" / "*" / "*.parquet")
+        files = str(Path(glob.escape(str((home / "raw").absolute())), "*", "*", "*.parquet"))
         try:
             connection.execute(f"use raw; {RAW_PAGES.format(files=literal(files))}; use {CATALOG}")
         except duckdb.IOException:

@@ -107,6 +107,12 @@ def test_standard_streams_that_are_closed(run: Run, tmp_path: Path, sentry: Sand
         assert done.returncode == 0, done.stderr + done.stdout
 
 
+def test_a_stream_without_letters_for_all_that_is_said(run: Run) -> None:
+    outcome = run("check", PYTHONIOENCODING="latin-1")
+    assert outcome.code == 0, outcome.err
+    assert "\\u2713 token: " in outcome.out
+
+
 def test_unreadable_token_file(run: Run) -> None:
     outcome = run("export", SENTRY_AUTH_TOKEN="", SENTRY_WAREHOUSE_TOKEN_FILE="nowhere")
     outcome.says_only(2, "token file nowhere", "No such file")

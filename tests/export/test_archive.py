@@ -194,6 +194,9 @@ def test_the_archive_can_be_asked(home: Path) -> None:
     ).rows
     ((in_table,),) = run_query(home, "select count(*) from events").rows
     assert in_pages == in_table
+    odd = home.with_name("data [of acme]")
+    odd.symlink_to(home)
+    assert run_query(odd, "from raw.pages limit 1").rows
     shutil.rmtree(home / "raw")
     with pytest.raises(QueryError, match="no archive"):
         run_query(home, "select * from raw.pages")
