@@ -26,7 +26,7 @@ from flows.answers import counted
 from flows.asking import names_project, refuses_several
 from flows.check_home import check_home
 from flows.clients import Clients
-from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing
+from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing, refuse_unknown
 from flows.findings import Finding, Findings
 from flows.planning import FOUNDATION, chosen_streams, wanted_requests
 from flows.settings import Settings, UsageError, unknown_variables
@@ -102,15 +102,17 @@ def _check_sentry(settings: Settings, streams: dict[str, Stream], found: Finding
             _tell_rights(organization, clients.of(organization.organization_id), found)
         try:
             listed = _list_projects(organizations, clients, found)
-            chosen = _check_projects(listed, settings, found)
+            refuse_unknown([p for projects in listed.values() for p in projects], settings.projects)
+        except UsageError as error:
+            found.bad("projects", str(error), "", 2)
+            return
         except SentryError as error:
             found.bad("projects", str(error), "", 1)
             return
-        if chosen is None:
-            return
-        for organization, projects in chosen.items():
+        for organization, projects in listed.items():
             client = clients.of(organization.organization_id)
-            _Probe(client, settings, organization, now, found).check(streams, projects)
+            chosen = [p for p in projects if p.is_wanted(settings.projects)]
+            _Probe(client, settings, organization, now, found).check(streams, chosen)
         _tell_limits(governor, found)
         for path, headers in clients.deprecations():
             ends = "; ".join(f"{name} {value}" for name, value in headers.items())
@@ -222,25 +224,6 @@ def _list_projects(
                 3,
             )
     return listed
-
-
-def _check_projects(
-    listed: dict[Organization, list[Project]], settings: Settings, found: Findings
-) -> dict[Organization, list[Project]] | None:
-    """The projects that would be exported; None when one that is wanted is unknown."""
-    known = {name for projects in listed.values() for p in projects for name in (p.slug, p.project_id)}
-    unknown = [name for name in settings.projects if name not in known]
-    if unknown:
-        slugs = ", ".join(sorted(p.slug for projects in listed.values() for p in projects))
-        found.bad(
-            "projects", f"there is no {', '.join(unknown)}", f"Set SENTRY_PROJECT to some of: {slugs}.", 2
-        )
-        return None
-    wanted = set(settings.projects)
-    return {
-        organization: [p for p in projects if not wanted or wanted & {p.slug, p.project_id}]
-        for organization, projects in listed.items()
-    }
 
 
 class _Probe:

@@ -219,15 +219,14 @@ def listed_projects(store: Store, run_id: str, organization_id: str, wanted: Seq
     return [p for p in projects if p.is_wanted(wanted)]
 
 
-def ask_projects(client: Client, organization: Organization, wanted: Sequence[str] = ()) -> list[Project]:
-    """The projects that Sentry lists now, or those of them that are wanted (slugs or ids)."""
+def ask_projects(client: Client, organization: Organization) -> list[Project]:
+    """The projects that Sentry lists now."""
     path = f"/organizations/{organization.slug}/projects/"
-    listed = [
+    return [
         Project(project_id=str(record.id), slug=record.slug)
         for answer in client.pages(path, (), paging="per_page", region=organization.region or None)
         for record in (_read(_record, raw, path) for raw in _read(_records, answer.body, path))
     ]
-    return [p for p in listed if p.is_wanted(wanted)]
 
 
 def refuse_unknown(projects: Sequence[Project], wanted: Sequence[str]) -> None:
