@@ -37,16 +37,6 @@ Writes = Mapping[tuple[str, str], frozenset[str]]
 
 
 @dataclass(slots=True)
-class Kept:
-    """What was done: files joined, files made of them, files removed for good, bytes of these on disk."""
-
-    joined: int = 0
-    made: int = 0
-    removed: int = 0
-    removed_bytes: int = 0
-
-
-@dataclass(slots=True)
 class _Group:
     rows: list[Row] = field(default_factory=list)
 
@@ -57,31 +47,29 @@ class _Group:
 
 def keep_archive(
     store: Store, archive: Archive, settings: Settings, writes: Writes, marking: Iterable[tuple[str, str]]
-) -> Kept:
+) -> None:
     """Does what the settings ask for. `marking` are (stream, request) whose answers mark rows of other
     requests: the order of files around them is left as it is.
 
     Raises OSError when the disk does not take it, or gave a file that can not be read; nothing is lost then,
     and other files are joined all the same.
     """
-    kept = Kept()
     _remove_named(store, archive)
     rows = _rows(store)
     if settings.archive.keep_days or settings.archive.max_gb:
         gone = _outdated(archive, settings, rows)
         if gone:
-            _prune(store, archive, rows, gone, kept)
+            _prune(store, archive, rows, gone)
             rows = [row for row in rows if row["run_id"] not in gone]
     if settings.archive.compact:
         problem: OSError | None = None
         for group in _groups(rows, writes, frozenset(marking)):
             try:
-                _join(store, archive, group, kept)
+                _join(store, archive, group)
             except OSError as error:
                 problem = problem or error
         if problem:
             raise problem
-    return kept
 
 
 def _rows(store: Store) -> list[Row]:
@@ -127,12 +115,10 @@ def _outdated(archive: Archive, settings: Settings, rows: list[Row]) -> set[str]
     return gone
 
 
-def _prune(store: Store, archive: Archive, rows: list[Row], gone: set[str], kept: Kept) -> None:
+def _prune(store: Store, archive: Archive, rows: list[Row], gone: set[str]) -> None:
     old = [row for row in rows if row["run_id"] in gone]
-    kept.removed_bytes += sum(archive.size(row["file"]) for row in old)
     until = max(row["written_at"] for row in old)
     _replace(store, archive, [row["file"] for row in old], [], {BEGINS_AFTER: until.isoformat()})
-    kept.removed += len(old)
     logger.info("archive: %d runs up to %s removed", len(gone), until)
 
 
@@ -186,7 +172,7 @@ def _meet(one: tuple[str, str], other: tuple[str, str], writes: Writes) -> bool:
     return first is None or second is None or bool(first & second)
 
 
-def _join(store: Store, archive: Archive, group: _Group, kept: Kept) -> None:
+def _join(store: Store, archive: Archive, group: _Group) -> None:
     first = group.rows[0]
     files = [row["file"] for row in group.rows]
     made = archive.join(files, f"pages-{Path(first['file']).name}")
@@ -198,5 +184,3 @@ def _join(store: Store, archive: Archive, group: _Group, kept: Kept) -> None:
         "written_at": max(r["written_at"] for r in group.rows),
     }
     _replace(store, archive, files, [row], {})
-    kept.joined += len(files)
-    kept.made += 1
