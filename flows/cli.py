@@ -37,7 +37,7 @@ NO_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
 
 
 class Ordered(click.Group):
-    """Lists commands in the order a newcomer needs them; shows mistakes as one sentence."""
+    """Lists commands in the order a newcomer needs them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -148,7 +148,7 @@ def backfill_command(
     """
     start, end = _window(since, until)
     settings = settings_of(context, home, config)
-    _export(settings, as_json=as_json, prefect=prefect, command="backfill", since=start, until=end)
+    _export(settings, as_json=as_json, prefect=prefect, since=start, until=end)
 
 
 def _window(since: str | None, until: str | None) -> Any:

@@ -74,7 +74,7 @@ def nightly_export(
     """
     return _perform(
         lambda: _settings(home, config, organizations, streams, token_block, full_audit=full_audit),
-        lambda settings, observer: _export_flow(settings, observer, command="export"),
+        _export_flow,
     )
 
 
@@ -107,9 +107,7 @@ def backfill(
         return Failed(message="The end must be later than the start.")
     return _perform(
         lambda: _settings(home, config, organizations, streams, token_block),
-        lambda settings, observer: _export_flow(
-            settings, observer, command="backfill", since=start, until=end
-        ),
+        lambda settings, observer: _export_flow(settings, observer, since=start, until=end),
     )
 
 
@@ -203,7 +201,6 @@ def export_orchestrated(
     settings: Settings,
     observer: Observer,
     *,
-    command: str = "export",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Result:
@@ -212,9 +209,9 @@ def export_orchestrated(
     result: Result = _start(
         _Given(settings, observer),
         lambda: (
-            backfill(since=since, until=until, home=home, return_state=True)
-            if command == "backfill"
-            else nightly_export(full_audit=settings.full_audit, home=home, return_state=True)
+            nightly_export(full_audit=settings.full_audit, home=home, return_state=True)
+            if since is None
+            else backfill(since=since, until=until, home=home, return_state=True)
         ),
     )
     return result
@@ -283,14 +280,11 @@ def _export_flow(
     settings: Settings,
     observer: Observer | None,
     *,
-    command: str,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> tuple[Result, State[Any]]:
     with Artifacts(observer) as artifacts:
-        result = export_plain(
-            settings, artifacts, command=command, since=since, until=until, workers=Tasks(artifacts)
-        )
+        result = export_plain(settings, artifacts, since=since, until=until, workers=Tasks(artifacts))
     show_report(read_report(settings.home_path, result))
     return result, conclude(result)
 

@@ -148,7 +148,6 @@ def export(
     observer: Observer,
     *,
     prefect: bool = True,
-    command: str = "export",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Result:
@@ -160,10 +159,10 @@ def export(
         from flows.pipeline import export as export_here
 
         with ending_soon():
-            return export_here(settings, observer, command=command, since=since, until=until)
+            return export_here(settings, observer, since=since, until=until)
     from flows.nightly import export_orchestrated
 
-    return export_orchestrated(settings, observer, command=command, since=since, until=until)
+    return export_orchestrated(settings, observer, since=since, until=until)
 
 
 def replay(

@@ -64,14 +64,13 @@ def export(
     observer: Observer,
     *,
     stop: threading.Event | None = None,
-    command: str = "export",
     since: datetime | None = None,
     until: datetime | None = None,
     workers: Workers | None = None,
 ) -> Result:
     """The nightly job: brings every stream up to now (less the lag), then publishes.
 
-    `since` and `until` (UTC without a zone) make it a backfill of that time instead.
+    With `since` it is a backfill instead, of the time from then to `until`, or now (UTC without a zone).
     `workers` is where slices are worked on: threads of this process, unless given.
     Raises UsageError for wrong settings, SentryError when Sentry can not be asked at all,
     WarehouseError for trouble with the files, Interrupted after `stop`.
@@ -79,14 +78,13 @@ def export(
     stop = stop or threading.Event()
     require_token(settings)
     with hold(settings.home_path):
-        return _export(settings, observer, stop, command, since, until, workers or Threads())
+        return _export(settings, observer, stop, since, until, workers or Threads())
 
 
 def _export(
     settings: Settings,
     observer: Observer,
     stop: threading.Event,
-    command: str,
     since: datetime | None,
     until: datetime | None,
     workers: Workers,
@@ -98,7 +96,7 @@ def _export(
     store = Store(file, memory_limit=settings.memory)
     try:
         with _clients(settings, store, stop) as clients:
-            result = _run(settings, store, clients, observer, stop, command, since, until, workers)
+            result = _run(settings, store, clients, observer, stop, since, until, workers)
             usage = clients.usage()
             result.requests, result.retried = usage.requests, usage.retried
             result.throttled, result.bytes = usage.throttled, usage.bytes
@@ -136,11 +134,11 @@ def _run(
     clients: Clients,
     observer: Observer,
     stop: threading.Event,
-    command: str,
     since: datetime | None,
     until: datetime | None,
     workers: Workers,
 ) -> Result:
+    command = "export" if since is None else "backfill"
     found = find_organizations(clients, settings.organizations)
     check_server(store, settings.url, found)
     clock = Clock(found[0].answer.date.astimezone(UTC) - datetime.now(UTC))
@@ -188,7 +186,7 @@ def _run(
             asks,
         )
     try:
-        _play(run, settings, found, result, command, since)
+        _play(run, settings, found, result, since)
     except UsageError as error:
         # nothing was cut off: it is refused until the settings change
         state.end_run(store, run.run_id, status="failed", finished_at=clock.now(), note=str(error))
@@ -206,7 +204,6 @@ def _play(
     settings: Settings,
     found: Sequence[Found],
     result: Result,
-    command: str,
     since: datetime | None,
 ) -> None:
     """All of a run, from its tables to its checks; notes how it went in the result."""
@@ -232,7 +229,7 @@ def _play(
         then=lambda done, open_: early_follow_up(run, settings, todo, done, open_),
     )
     follow_up(run, settings, since)
-    if command == "export":  # what a backfill reads may be older than a field
+    if since is None:  # what a backfill reads may be older than a field
         with run.store.transaction():
             run.fields.conclude(run.store, run.run_id, run.clock.now())
     state.keep_last_rejects(run.store)

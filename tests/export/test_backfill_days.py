@@ -34,7 +34,6 @@ def test_the_rest_of_the_last_day_stays(start: Start, tmp_path: Path, days: int)
     export(
         settings_for(sandbox, tmp_path, **CHOSEN),
         Progress(),
-        command="backfill",
         since=end - DAY,
         until=end + timedelta(hours=7),
     )

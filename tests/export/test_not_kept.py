@@ -35,7 +35,7 @@ def test_days_before_retention_are_not_called_complete(start: Start, tmp_path: P
 
     since, until = first.as_of - 400 * DAY, first.as_of - 380 * DAY
     settings = settings_for(sandbox, tmp_path, streams=STREAMS)
-    result = export(settings, Progress(), command="backfill", since=since, until=until)
+    result = export(settings, Progress(), since=since, until=until)
     assert result.exit_code == 0
     assert query(tmp_path, days) == before
     (warning,) = [w for w in result.warnings if "no longer keeps" in w]

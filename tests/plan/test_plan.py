@@ -57,7 +57,7 @@ def one_backfill(sandbox: Sandbox, home: Path, today: datetime) -> dict[str, tup
     settings = settings_for(sandbox, home, **SMALL)
     plan = forecast(settings, since=since, until=until)
     before = len(sandbox.requests())
-    export(settings, Progress(), command="backfill", since=since, until=until)
+    export(settings, Progress(), since=since, until=until)
     paths = {"outcomes": "stats_v2/", "sessions": "sessions/"}
     return {
         stream: (
