@@ -11,6 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from extractors.archive import Archive, Page
+from extractors.plan import requests_of
 from extractors.stream import Request, Stream, all_streams
 from flows.forget_rows import blank_rows, count_rows, events_of
 from flows.loading import known_fields
@@ -120,7 +121,7 @@ class _Work:
 
     def _streams(self) -> list[tuple[Stream, Sequence[Request]]]:
         queries = discover_queries(self.settings)
-        return [(s, s.configure(queries) if s.configure else s.requests) for s in all_streams()]
+        return [(s, requests_of(s, queries)) for s in all_streams()]
 
     def run(self, *, dry_run: bool) -> Forgotten:
         registered, self.begins_after = registered_files(self.home / "warehouse.duckdb")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from extractors.archive import Page
-from extractors.plan import floor
+from extractors.plan import floor, requests_of
 from extractors.stream import PROJECT_FIELDS, DiscoverQuery, Request, Stream
 from transforms.frames import Batch
 from transforms.reader import Reader, make_reader
@@ -48,7 +48,7 @@ class Loader:
         self._readers: dict[tuple[str, str], Reader] = {}
         self._known: dict[tuple[str, str], frozenset[str]] = {}
         for stream in streams.values():
-            for request in stream.configure(queries) if stream.configure else stream.requests:
+            for request in requests_of(stream, queries):
                 self.add(stream.name, request)
 
     def add(self, stream: str, request: Request) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from math import lgamma
@@ -30,10 +29,9 @@ Key = tuple[str, str]
 
 
 class FieldWatch:
-    """What a run saw of the declared fields. `look` may be called from several threads."""
+    """What a run saw of the declared fields; on one thread, the writer's."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._looked: dict[Key, int] = {}
         self._counts: dict[Key, dict[str, Seen]] = {}
         self._examples: dict[Key, str] = {}
@@ -41,13 +39,12 @@ class FieldWatch:
     def look(self, tree: Node, pages: Sequence[Page]) -> None:
         """Looks at some records of pages of one slice."""
         key = (pages[0].stream, pages[0].request)
-        with self._lock:
-            most = min(RECORDS_A_LOAD, RECORDS_A_RUN - self._looked.get(key, 0))
-            if most > 0:
-                bodies = (page.body for page in pages)
-                looked = count_fields(tree, bodies, most, self._counts.setdefault(key, {}))
-                self._looked[key] = self._looked.get(key, 0) + looked
-                self._examples.setdefault(key, pages[0].path)
+        most = min(RECORDS_A_LOAD, RECORDS_A_RUN - self._looked.get(key, 0))
+        if most > 0:
+            bodies = (page.body for page in pages)
+            looked = count_fields(tree, bodies, most, self._counts.setdefault(key, {}))
+            self._looked[key] = self._looked.get(key, 0) + looked
+            self._examples.setdefault(key, pages[0].path)
 
     def conclude(self, store: Store, run_id: str, now: datetime) -> None:
         """Adds what was seen to meta.fields, and notes in meta.drift what is gone; takes back from there

@@ -114,7 +114,7 @@ DRIFT = _table(
             "new, gone (used to come, no longer does), type (not of the declared type), or repaired "
             "(an answer that strict JSON decoders refuse).",
         ),
-        ("found", Type.VARCHAR, "JSON type that was met; empty for what is gone."),
+        ("found", Type.VARCHAR, "JSON type that was met; `nothing` for what is gone."),
         ("first_seen", Type.TIMESTAMP, "First met, or first missed (UTC)."),
         ("last_seen", Type.TIMESTAMP, "Last met, or last missed (UTC)."),
         ("first_run_id", Type.VARCHAR, "Run that met it first; of what is gone the last run that had it."),

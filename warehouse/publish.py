@@ -159,7 +159,7 @@ def _within(memory_limit: str, step: Callable[[str], T]) -> T:
     try:
         return step(memory_limit)
     except duckdb.OutOfMemoryException:
-        logger.info("publishing needs more than %s", memory_limit)
+        logger.info("publishing does not fit into %s of memory: it goes on without a limit", memory_limit)
         return step("")
 
 
