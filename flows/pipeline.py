@@ -50,7 +50,6 @@ from flows.sweep import (
 )
 from flows.workers import Clock, Observer, Threads, Workers
 from warehouse import state
-from warehouse.load import fit_table
 from warehouse.lock import hold
 from warehouse.store import Store, remove_leftovers
 from warehouse.worklist import worklist
@@ -272,7 +271,7 @@ def _make_tables(run: Run) -> list[str]:
     with run.store.transaction():
         stored = [table for table in tables if run.store.columns(table)]
         for table in tables:
-            added += [f"{table.name}.{name}" for name in fit_table(run.store, table)]
+            added += [f"{table.name}.{name}" for name in run.store.fit(table)]
         if stored:
             added += [table.name for table in tables if table not in stored]
     if not added:

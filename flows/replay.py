@@ -28,7 +28,6 @@ from transforms.repair import Unreadable
 from warehouse import state
 from warehouse.bookkeeping import ARCHIVE, BOOKKEEPING, DRIFT, REJECTS, RUNS
 from warehouse.checks import CheckFailed, run_checks
-from warehouse.load import fit_table
 from warehouse.lock import hold
 from warehouse.marks import follow_merges
 from warehouse.schema import Table, history_table, literal, quote
@@ -156,7 +155,7 @@ def _replay(
             for stream in known.values():
                 for request in stream.requests:
                     for table in request.tables:
-                        fit_table(store, table)
+                        store.fit(table)
             if everything and registered is not None:
                 files = _with_unknown(store, archive, files, since)
             queries = discover_queries(settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,19 +11,10 @@ from warehouse.schema import (
     Context,
     Table,
     Type,
-    comment_statements,
     history_table,
     quote,
-    stored_columns,
 )
 from warehouse.store import ArrowSource, Store
-
-WIDER = {
-    (Type.BIGINT, "DOUBLE"): "DOUBLE",
-    (Type.DOUBLE, "BIGINT"): "DOUBLE",
-}
-"""Type that holds both what is stored and what comes; anything else meets in VARCHAR."""
-
 
 TIME = "date_created"
 """Column with the time of rows that are stored in its order, more or less: little is read to find some."""
@@ -60,7 +51,7 @@ def load(
     replaced: Table | None = None  # the last one of which stored rows were put aside in `earlier`
     times: list[datetime | None] = []  # theirs
     for table, frame in frames.items():
-        fit_table(store, table)
+        store.fit(table)
         if clear:
             _clear(store, table, clear)
         parent = next((t for t in frames if t.name == table.parent), None) if table.parent else None
@@ -179,38 +170,6 @@ def _clear(store: Store, table: Table, clear: Clear) -> None:
         conditions.append(f"list_contains(?, {quote(clear.keep[0])}::varchar) is distinct from true")
         values.append(list(clear.keep[1]))
     store.connection.execute(f"delete from {table.full_name} where {' and '.join(conditions)}", values)
-
-
-def fit_table(store: Store, table: Table) -> list[str]:
-    """Makes the table, or widens a stored one so that the frame's columns fit (nothing is ever narrowed).
-
-    Returns the names of columns that a stored table lacked.
-    """
-    stored = store.columns(table)
-    if not stored:
-        store.create(table)
-        if table.history:
-            store.create(history_table(table))
-        return []
-    added, changed = [], False
-    for column in stored_columns(table):
-        have = stored.get(column.name)
-        if have is None:
-            store.connection.execute(
-                f"alter table {table.full_name} add column {quote(column.name)} {column.type.value}"
-            )
-            added.append(column.name)
-        elif have not in (column.type.value, "VARCHAR") and (column.type, have) != (Type.BIGINT, "DOUBLE"):
-            wider = WIDER.get((column.type, have), "VARCHAR")
-            store.connection.execute(
-                f"alter table {table.full_name} alter column {quote(column.name)} type {wider}"
-            )
-            changed = True
-    if added or changed:
-        for statement in comment_statements(replace(table, key=store.key(table))):
-            store.connection.execute(statement)
-        store.forget_columns(table)
-    return added
 
 
 def _keep_history(store: Store, table: Table, incoming: str, seen_at: datetime) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from time import monotonic, sleep
@@ -21,9 +22,11 @@ from warehouse.schema import (
     Type,
     comment_statements,
     create_statements,
+    history_table,
     key_of,
     literal,
     quote,
+    stored_columns,
 )
 
 STORAGE_VERSION = "v1.2.0"
@@ -149,7 +152,7 @@ class Store:
             self.connection.execute(f"create schema if not exists {schema}")
         with self.transaction():
             for table in BOOKKEEPING:
-                self._fit(table)
+                self.fit(table)
             known = self.rows("select value from meta.settings where name = 'schema_version'")
             version = int(known[0][0]) if known else SCHEMA_VERSION
             if version > SCHEMA_VERSION:
@@ -161,21 +164,6 @@ class Store:
                 for statement in MIGRATIONS[number]:
                     self.connection.execute(statement)
             self.put(SETTINGS, [{"name": "schema_version", "value": str(SCHEMA_VERSION)}])
-
-    def _fit(self, table: Table) -> None:
-        """Makes a bookkeeping table, or adds what an older version did not have."""
-        stored = self.columns(table)
-        missing = [c for c in table.all_columns if c.name not in stored]
-        if not stored:
-            self.create(table)
-        elif missing:
-            for column in missing:
-                self.connection.execute(
-                    f"alter table {table.full_name} add column {quote(column.name)} {column.type.value}"
-                )
-            for statement in comment_statements(table):
-                self.connection.execute(statement)
-            self.forget_columns(table)
 
     def close(self) -> None:
         """Writes the log into the file and lets it go. Raises WarehouseError when the disk does not take it:
@@ -261,6 +249,33 @@ class Store:
             self.connection.execute(statement)
         self._columns.pop(table.full_name, None)
 
+    def fit(self, table: Table) -> list[str]:
+        """Makes a table, or widens the stored one so that all columns fit (nothing is ever narrowed).
+
+        Returns the names of columns that a stored table lacked.
+        """
+        stored = self.columns(table)
+        if not stored:
+            self.create(table)
+            if table.history:
+                self.create(history_table(table))
+            return []
+        added, changed = [], False
+        for column in stored_columns(table):
+            have, comes = stored.get(column.name), column.type.value
+            alter, name = f"alter table {table.full_name}", quote(column.name)
+            if have is None:
+                self.connection.execute(f"{alter} add column {name} {comes}")
+                added.append(column.name)
+            elif (wider := _wider(have, comes)) != have:
+                self.connection.execute(f"{alter} alter column {name} type {wider}")
+                changed = True
+        if added or changed:
+            for statement in comment_statements(replace(table, key=self.key(table))):
+                self.connection.execute(statement)
+            self._columns.pop(table.full_name, None)
+        return added
+
     def columns(self, table: Table) -> dict[str, str]:
         """Name → type of the stored columns; empty where there is no such table."""
         if table.full_name not in self._columns:
@@ -285,10 +300,6 @@ class Store:
         earlier = key_of(found[0][0] or "") if found else []
         return tuple(dict.fromkeys([*table.key, *earlier]))
 
-    def forget_columns(self, table: Table) -> None:
-        """After a change of a table's columns."""
-        self._columns.pop(table.full_name, None)
-
     def put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes bookkeeping rows, in place of those with the same key. Absent columns become null."""
         if not rows:
@@ -305,6 +316,13 @@ class Store:
         self.connection.execute(
             f"insert into {table.full_name} ({columns}) select {columns} from {source}", [text]
         )
+
+
+def _wider(have: str, comes: str) -> str:
+    """The type that holds both what is stored and what comes."""
+    if have == comes:
+        return have
+    return "DOUBLE" if {have, comes} == {"BIGINT", "DOUBLE"} else "VARCHAR"
 
 
 def _shape(table: Table) -> str:

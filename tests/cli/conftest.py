@@ -10,7 +10,6 @@ import pytest
 from extractors.sandbox import Sandbox, SandboxOptions
 from extractors.stream import all_streams
 from tests.cli.command import KEY, Outcome, run_command
-from warehouse.load import fit_table
 from warehouse.publish import publish
 from warehouse.store import Store
 
@@ -35,7 +34,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for stream in all_streams():
             for request in stream.requests:
                 for table in request.tables:
-                    fit_table(store, table)
+                    store.fit(table)
     publish(home)
     return home
 

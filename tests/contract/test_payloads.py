@@ -17,7 +17,6 @@ from extractors.streams.discover import DEFAULT_QUERIES
 from flows.loading import Loader
 from transforms.frames import polars_schema
 from transforms.repair import Unreadable
-from warehouse.load import fit_table
 from warehouse.schema import history_table
 from warehouse.store import Store
 
@@ -111,7 +110,7 @@ def test_loaded_twice_is_loaded_once(case: Case, tmp_path: Path) -> None:
         loader = Loader(store, streams, DEFAULT_QUERIES)
         with store.transaction():
             for table in TABLES:
-                fit_table(store, table)
+                store.fit(table)
         _commit(loader, case, CONTEXT["_loaded_at"])
         once = _contents(store, case)
         for later in (timedelta(0), timedelta(days=1)):

@@ -12,7 +12,6 @@ from extractors.plan import requests_of
 from extractors.stream import all_streams
 from extractors.streams.discover import DEFAULT_QUERIES
 from warehouse.checks import Finding, declared_checks, run_checks, written_checks
-from warehouse.load import fit_table
 from warehouse.schema import Table, Type, quote
 from warehouse.store import Store
 
@@ -87,7 +86,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = Store(tmp_path_factory.mktemp("checks") / "warehouse.duckdb", memory_limit="200MB")
     with store.transaction():
         for table in DECLARED.values():
-            fit_table(store, table)
+            store.fit(table)
     yield store
     store.close()
 
@@ -152,7 +151,7 @@ def test_keys_that_do_not_fit_into_memory_are_checked(tmp_path: Path) -> None:
     """As after years: 85 MB of keys in 40 MB."""
     with Store(tmp_path / "warehouse.duckdb", memory_limit="40MB") as store:
         for table in DECLARED.values():
-            fit_table(store, table)
+            store.fit(table)
         for columns, more in (
             ("events (organization_id, event_id)", ""),
             ("event_tags (organization_id, event_id, key)", ", 'level'"),

@@ -12,7 +12,6 @@ import pytest
 from extractors.stream import DiscoverQuery, all_streams
 from flows.forget_rows import Streams, blank_rows
 from transforms.privacy import Forgetting, Person, Policy, Privacy
-from warehouse.load import fit_table
 from warehouse.store import Store
 
 KEY = b"a key of the tests, 32 bytes long"
@@ -26,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         with made.transaction():
             for _, requests in streams():
                 for table in {t.name: t for r in requests for t in r.tables}.values():
-                    fit_table(made, table)
+                    made.fit(table)
         yield made
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from extractors.archive import Archive
 from extractors.stream import all_streams
-from warehouse.load import fit_table
 from warehouse.publish import publish
 from warehouse.store import HomeUnusable, Store
 
@@ -79,7 +78,7 @@ def test_what_is_published(tmp_path: Path, elsewhere: Path) -> None:
         for stream in all_streams():
             for request in stream.requests:
                 for table in request.tables:
-                    fit_table(store, table)
+                    store.fit(table)
     (home / "generations").symlink_to(elsewhere)
     with pytest.raises(HomeUnusable, match="is a link"):
         publish(home)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from extractors.stream import all_streams
-from warehouse.load import fit_table
 from warehouse.store import Store
 
 ROWS = """
@@ -37,7 +36,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for stream in all_streams():
             for request in stream.requests:
                 for table in request.tables:
-                    fit_table(store, table)
+                    store.fit(table)
         for statement in ROWS.strip().split(";\n"):
             store.connection.execute(statement)
     return file

@@ -13,7 +13,7 @@ import pytest
 from extractors.streams.issues import ISSUES
 from extractors.streams.outcomes import OUTCOMES
 from transforms.frames import polars_schema
-from warehouse.load import Clear, fit_table, load
+from warehouse.load import Clear, load
 from warehouse.marks import follow_merges, mark_deleted, mark_merged
 from warehouse.schema import Table
 from warehouse.store import Store
@@ -170,14 +170,14 @@ def test_a_column_that_is_new_or_of_another_type_finds_its_place(store: Store) -
         return replace(OUTCOMES, name="made", columns=(Column("x", type_, "X.", "x"), *more), key=("x",))
 
     with store.transaction():
-        assert fit_table(store, table(Type.BIGINT)) == []
-        assert fit_table(store, table(Type.BIGINT, Column("y", Type.VARCHAR, "Y.", "y"))) == ["y"]
-        fit_table(store, table(Type.DOUBLE))
+        assert store.fit(table(Type.BIGINT)) == []
+        assert store.fit(table(Type.BIGINT, Column("y", Type.VARCHAR, "Y.", "y"))) == ["y"]
+        store.fit(table(Type.DOUBLE))
     assert store.columns(table(Type.DOUBLE))["x"] == "DOUBLE"
     with store.transaction():
-        fit_table(store, table(Type.BIGINT))
+        store.fit(table(Type.BIGINT))
         assert store.columns(table(Type.BIGINT))["x"] == "DOUBLE"
-        fit_table(store, table(Type.BOOLEAN))
+        store.fit(table(Type.BOOLEAN))
     assert store.columns(table(Type.BOOLEAN))["x"] == "VARCHAR"
     assert store.rows(
         "select comment from duckdb_columns() where table_name = 'made' and column_name = 'x'"

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transforms.frames import polars_schema
-from warehouse.load import fit_table, load
+from warehouse.load import load
 from warehouse.schema import Column, Table, Type
 from warehouse.store import Store
 
@@ -142,7 +142,7 @@ def test_children_are_replaced_whatever_the_times_of_their_parents(store: Store,
     parents: dict = {}
     children: dict = {}
     for table in (DATED, DATED_CHILD):
-        fit_table(store, table)
+        store.fit(table)
         store.connection.execute(f"delete from {table.full_name}")
     for rows, with_children in steps:
         dated = {i: None if day is None else AT + timedelta(days=day) for i, (day, _) in rows.items()}
