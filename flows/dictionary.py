@@ -54,53 +54,6 @@ RAW_PAGES = (
 )
 """Columns of the archive in SQL."""
 
-SETTING_MEANINGS = {
-    "url": "Address of Sentry: sentry.io, the host of a region, or a server of your own.",
-    "token": "Token that reads Sentry. Better in a variable or in `token_file` than in this file.",
-    "token_file": "File that holds the token.",
-    "tokens": "Organizations with a token of their own: slug = name of a variable or path of a file that "
-    "holds it. It is sent for that organization only, and the general token never is.",
-    "organizations": "Slugs or ids of the organizations to export; not set = all that the token lists.",
-    "projects": "Slugs or ids of the projects to export; not set = all that the token may see.",
-    "home": "Folder for everything on disk.",
-    "ca_bundle": "File with the certificates to trust, for a server with its own authority.",
-    "lag_minutes": "Minutes before now at which the newest windows end, because Sentry takes a while to "
-    "show what it received.",
-    "threads": "Slices of one kind of request that are worked on at the same time: 20 reach 40 requests a "
-    "second even when each takes half a second.",
-    "retries": "How often one request is repeated at most.",
-    "full_audit": "Whether exports read all that Sentry keeps of events, and issues' own pages, again, as "
-    "with `--full-audit`.",
-    "details": "How many items, such as issues, one run asks for one by one at most, for each kind of "
-    "request; for events it is `events.detail_requests`.",
-    "timeout": "Seconds of silence after which a request is given up.",
-    "memory": "Most memory that DuckDB may use while it loads. Publishing takes more where it has to, and so "
-    "do pages larger than an eighth of it.",
-    "privacy": "What happens to personal data of the users of your applications.",
-    "privacy_members": "What happens to personal data of the people who work with Sentry.",
-    "privacy_requests": "What happens to query strings and bodies of requests; not set = as `privacy`.",
-    "privacy_texts": "`scrub` replaces e-mail and IP addresses in titles, messages and other free text too.",
-    "privacy_overrides": "Exceptions from these for single fields: see [below](#privacy_overrides).",
-    "privacy_key": "Key of the hashes, 16 characters or more; not set = made once, kept in `privacy.key`.",
-    "streams.only": "Names of the streams to export; not set = all.",
-    "streams.exclude": "Names of streams to leave out.",
-    "events.overlap_days": "Days of events that are read again each night, because events arrive late.",
-    "events.detail": "Full bodies to read: `summary` = none, `latest-per-issue` = the latest event of each "
-    "issue that got one, `full` = all, ten a request (25 from older servers).",
-    "events.detail_requests": "How many events one run asks for one by one at most.",
-    "publish.keep": "Published generations that stay on disk.",
-    "publish.group_readable": "Whether the file's group may read what is published.",
-    "discover": "Discover/Explore queries to export, one table each; not set = the two that come along.",
-    "discover.name": "Table `discover_<name>`.",
-    "discover.fields": "Fields and aggregates to ask for, at most 20.",
-    "discover.query": "Condition, in Sentry's search syntax.",
-    "discover.dataset": "Dataset of Sentry: errors, transactions, spans, logs and others.",
-    "discover.sort": "Fields to sort by; not set = all that are not aggregates.",
-    "discover.interval": "Rows per hour or day, with `interval_start`; not set = one snapshot of all `days`.",
-    "discover.days": "How many days back the first run asks, or how many a snapshot spans.",
-}
-"""For settings without a docstring below them, which counts first."""
-
 
 def pages() -> dict[str, str]:
     """Name → text of every generated page."""
@@ -396,16 +349,12 @@ def _setting_rows(
 ) -> Iterator[tuple[str, str, str, str]]:
     for field in msgspec.structs.fields(section):
         variable = f"`{settings.PREFIX}{name}_{field.name}`".upper() if variables else ""
-        yield f"`{field.name}`", variable, _default(field), setting_meaning(f"{name}.{field.name}", section)
+        yield f"`{field.name}`", variable, _default(field), setting_meaning(field.name, section)
 
 
-def setting_meaning(path: str, section: type[msgspec.Struct] = settings.Settings) -> str:
-    """The docstring below a setting, or what is written here; with the values it may have.
-
-    Raises KeyError for a setting that says nowhere what it means.
-    """
-    name = path.rpartition(".")[2]
-    text = _field_docstrings(section).get(name) or SETTING_MEANINGS[path]
+def setting_meaning(name: str, section: type[msgspec.Struct] = settings.Settings) -> str:
+    """The docstring below a setting, with the values it may have. Raises KeyError where there is none."""
+    text = _field_docstrings(section)[name]
     (field,) = (f for f in msgspec.structs.fields(section) if f.name == name)
     choices = settings.choices(field.type)
     return f"{text} One of {', '.join(f'`{c}`' for c in choices)}." if choices else text

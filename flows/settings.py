@@ -51,28 +51,40 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A Discover/Explore query to export as table `discover_<name>`."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    """Table `discover_<name>`."""
     fields: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_FIELDS)]
+    """Fields and aggregates to ask for, at most 20."""
     query: str = ""
+    """Condition, in Sentry's search syntax."""
     dataset: str = "errors"
+    """Dataset of Sentry: errors, transactions, spans, logs and others."""
     sort: list[str] = []
+    """Fields to sort by; not set = all that are not aggregates."""
     interval: Literal["1h", "1d"] | None = None
+    """Rows per hour or day, with `interval_start`; not set = one snapshot of all `days`."""
     days: Annotated[int, AtLeastOne] = 90
+    """How many days back the first run asks, or how many a snapshot spans."""
 
 
 class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which streams are exported: those of `only` (not set = all) without those of `exclude`."""
 
     only: list[str] = []
+    """Names of the streams to export; not set = all."""
     exclude: list[str] = []
+    """Names of streams to leave out."""
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How events are read. `overlap_days` are read again each night, because events arrive late. `detail`
-    says which full bodies are read, `detail_requests` how many a run may ask for one by one."""
+    """How events are read."""
 
     overlap_days: Annotated[float, NotNegative] = 3
+    """Days of events that are read again each night, because events arrive late."""
     detail: Literal["summary", "latest-per-issue", "full"] = "latest-per-issue"
+    """Full bodies to read: `summary` = none, `latest-per-issue` = the latest event of each issue that got
+    one, `full` = all, ten a request (25 from older servers)."""
     detail_requests: Annotated[int, NotNegative] = 5_000
+    """How many events one run asks for one by one at most."""
 
 
 DriftLevel = Literal["note", "warn", "fail"]
@@ -104,11 +116,12 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Published files. `keep` generations stay; `group_readable` lets the file's group read them. Every
-    `compact_days` the warehouse is rewritten."""
+    """Published files."""
 
     keep: Annotated[int, AtLeastOne] = 3
+    """Published generations that stay on disk."""
     group_readable: bool = False
+    """Whether the file's group may read what is published."""
     compact_days: int = 7
     """Days after which publishing first rewrites the warehouse, which frees the space of replaced rows and
     takes 30 s per GB. 0 = never."""
@@ -118,32 +131,60 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything a user can set. Field `a` of section `s` is also the variable SENTRY_WAREHOUSE_S_A."""
 
     url: str = "https://sentry.io"
+    """Address of Sentry: sentry.io, the host of a region, or a server of your own."""
     token: str = ""
+    """Token that reads Sentry. Better in a variable or in `token_file` than in this file."""
     token_file: str = ""
+    """File that holds the token."""
     tokens: dict[str, str] = {}
+    """Organizations with a token of their own: slug = name of a variable or path of a file that holds it. It
+    is sent for that organization only, and the general token never is."""
     organizations: list[str] = []
+    """Slugs or ids of the organizations to export; not set = all that the token lists."""
     projects: list[str] = []
+    """Slugs or ids of the projects to export; not set = all that the token may see."""
     home: str = "./sentry-data"
+    """Folder for everything on disk."""
     ca_bundle: str = ""
+    """File with the certificates to trust, for a server with its own authority."""
     lag_minutes: Annotated[float, NotNegative] = 10
+    """Minutes before now at which the newest windows end, because Sentry takes a while to show what it
+    received."""
     threads: Annotated[int, AtLeastOne] = 20
+    """Slices of one kind of request that are worked on at the same time: 20 reach 40 requests a second even
+    when each takes half a second."""
     retries: Annotated[int, NotNegative] = 5
+    """How often one request is repeated at most."""
     details: Annotated[int, NotNegative] = 10_000
+    """How many items, such as issues, one run asks for one by one at most, for each kind of request; for
+    events it is `events.detail_requests`."""
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 60
+    """Seconds of silence after which a request is given up."""
     memory: str = "160MB"
+    """Most memory that DuckDB may use while it loads. Publishing takes more where it has to, and so do pages
+    larger than an eighth of it."""
     privacy: Literal["hash", "drop", "keep"] = "hash"
+    """What happens to personal data of the users of your applications."""
     privacy_members: Literal["hash", "drop", "keep"] = "keep"
+    """What happens to personal data of the people who work with Sentry."""
     privacy_requests: Literal["", "hash", "drop", "keep"] = ""
+    """What happens to query strings and bodies of requests; not set = as `privacy`."""
     privacy_texts: Literal["keep", "scrub"] = "keep"
+    """`scrub` replaces e-mail and IP addresses in titles, messages and other free text too."""
     privacy_key: str = ""
+    """Key of the hashes, 16 characters or more; not set = made once, kept in `privacy.key`."""
     privacy_overrides: dict[str, Literal["hash", "drop", "keep"]] = {}
+    """Exceptions from these for single fields: see [below](#privacy_overrides)."""
     streams: Streams = Streams()
     events: Events = Events()
     publish: Publish = Publish()
     drift: Drift = Drift()
     archive: Archive = Archive()
     full_audit: bool = False
+    """Whether exports read all that Sentry keeps of events, and issues' own pages, again, as with
+    `--full-audit`."""
     discover: list[Query] | None = None
+    """Discover/Explore queries to export, one table each; not set = the two that come along."""
 
     @property
     def home_path(self) -> Path:
