@@ -47,7 +47,7 @@ class Window:
 class Request:
     """One kind of question a stream asks, and the tables its answers fill.
 
-    name          tells a stream's requests apart; "" where there is one
+    name          tells a stream's requests apart; "" for its list
     path          below `/api/0`, with {organization} and {project} as slugs
     alternatives  parameter lists to try in turn when the server answers 400 to the first (older servers)
     paging        name of the page-size parameter; None where the endpoint has no pages

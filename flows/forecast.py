@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from extractors.errors import Forbidden, Gone
-from extractors.governor import MOST_IN_FLIGHT, UNLIMITED_IN_FLIGHT, Allowance, Governor
+from extractors.governor import LONG_WINDOW, MOST_IN_FLIGHT, UNLIMITED_IN_FLIGHT, Allowance, Governor
 from extractors.plan import Organization, Project, Slice
 from extractors.stream import Request, Stream
 from flows.clients import Clients, require_token
@@ -26,9 +26,6 @@ from flows.planning import (
 from flows.settings import Settings
 from flows.sizing import Basis, Estimate, Sizer
 from warehouse.learnt import Learnt, look_back
-
-LONG_WINDOW = 5.0
-"""Seconds from which on a window is used up at once and then waited for (extractors.governor)."""
 
 
 @dataclass(frozen=True, slots=True)

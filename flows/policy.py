@@ -14,14 +14,8 @@ from transforms.privacy import KEY_FILE, Policy, Privacy, load_key
 from warehouse import state
 from warehouse.store import Store
 
-HELD_BY = {
-    "id": ("user/id", "user_id"),
-    "email": ("user/email", "user_email"),
-    "ip": ("user/ip_address", "user_ip_address"),
-    "username": ("user/username", "user_username"),
-    "name": ("user/name", "user_name"),
-}
-"""Kind → its place in an event, and its column in `events`."""
+HELD_BY = {"email": "email", "ip": "ip_address", "username": "username", "name": "name", "id": "id"}
+"""Kind → field of an event's user; with `user_` before it, its column in `events`."""
 
 TAGGED = ("id", "email", "ip", "username")
 """Kinds that Sentry's tag `user` names, as `email:ana@example.com`."""
@@ -96,12 +90,12 @@ def look_up(settings: Settings, value: str) -> dict[str, Any]:
         privacy,
         "events",
         {
-            "user": {place.partition("/")[2]: value for place, _ in HELD_BY.values()},
+            "user": dict.fromkeys(HELD_BY.values(), value),
             "tags": [{"key": "user", "value": f"{kind}:{value}"} for kind in TAGGED],
         },
     )
     member = _treated(privacy, "members", {"email": value})
-    held = {kind: event["user"][place.partition("/")[2]] for kind, (place, _) in HELD_BY.items()}
+    held = {kind: event["user"][field] for kind, field in HELD_BY.items()}
     tags = {kind: tag["value"] for kind, tag in zip(TAGGED, event["tags"], strict=True)}
     sql = _find(held)
     return {
@@ -136,7 +130,7 @@ def _find(held: dict[str, str | None]) -> str | None:
     values = dict.fromkeys(found for found in held.values() if found is not None)
     if not values:
         return None
-    columns = ", ".join(column for _, column in HELD_BY.values())
+    columns = ", ".join(f"user_{field}" for field in HELD_BY.values())
     return (
         "select event_id, issue_id, project_id, date_created from events "
         f"where list_has_any([{columns}], [{', '.join(map(literal, values))}]) order by date_created desc"

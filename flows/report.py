@@ -228,15 +228,10 @@ def print_forgotten(done: Forgotten, *, dry_run: bool) -> None:
 
 def print_lookup(found: dict[str, Any], home: Path) -> None:
     """What the tables hold for a value, by kind, and how to find it."""
+    from flows.policy import HELD_BY
+
     console = make_console()
-    labels = {
-        "email": "user_email",
-        "ip": "user_ip_address",
-        "username": "user_username",
-        "name": "user_name",
-        "id": "user_id",
-    }
-    lines = [(f"events.{column}", found["held"][kind]) for kind, column in labels.items()]
+    lines = [(f"events.user_{HELD_BY[kind]}", held) for kind, held in found["held"].items()]
     lines += [(f"event_tags, key user, as {kind}", held) for kind, held in found["tags"].items()]
     lines.append(("members.email", found["member"]))
     for where, held in lines:

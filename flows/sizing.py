@@ -56,9 +56,6 @@ ASKED_AGAIN = timedelta(minutes=10)
 HALVES, VALUES_APART = 2, 5
 """Requests that an answer beyond the cap takes besides: two halves, or one for each session status."""
 
-MOST_POINTS = 10_000
-"""Of a series answer, groups times intervals; Sentry drops what is beyond (facts §4.3, §4.4)."""
-
 
 @dataclass(slots=True)
 class Sample:
@@ -337,7 +334,7 @@ class Sizer:
                 taken.full_pages.append(records)
             if request.shape == "series":
                 series = decode_answer(answer.body)
-                taken.capped += len(series.groups) * len(series.intervals or ()) > 0.9 * MOST_POINTS
+                taken.capped += len(series.groups) * len(series.intervals or ()) > 0.9 * request.points
         if taken.more and hits is not None and hits > taken.rows:
             taken.bytes = round(taken.bytes * hits / max(taken.rows, 1))
             taken.rows, taken.more = hits, False
