@@ -22,6 +22,7 @@ from warehouse.store import (
     WarehouseError,
     attach_warehouse,
     is_locked,
+    open_duckdb,
     opening_trouble,
     refuse_empty,
     trouble_with,
@@ -64,9 +65,7 @@ def connect_published(home: Path) -> duckdb.DuckDBPyConnection:
             f"Nothing is published in {home.absolute()} yet: run `sentry-warehouse export`, or name another "
             "folder with --home."
         )
-    connection = duckdb.connect(":memory:")
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")
+    connection = open_duckdb()
     try:
         attach_warehouse(connection, file, CATALOG, read_only=True)
     except WarehouseError:
@@ -276,9 +275,7 @@ def connect_for_status(home: Path) -> tuple[duckdb.DuckDBPyConnection, bool]:
     file = home / "warehouse.duckdb"
     if not file.exists():
         return connect_published(home), False
-    connection = duckdb.connect(":memory:")
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")
+    connection = open_duckdb()
     try:
         connection.execute(f"attach {literal(str(file))} as {CATALOG} (read_only)")
     except duckdb.Error as error:
@@ -300,8 +297,13 @@ def status(home: Path, now: datetime | None = None) -> dict[str, Any]:
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
     connection, busy = connect_for_status(home)
+
+    def ask(sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        found = connection.execute(sql, values or {})
+        names = [d[0] for d in found.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
     try:
-        ask = _Asker(connection)
         runs = ask(
             "select run_id, command, as_of, started_at, finished_at, status, requests, rows, note "
             "from meta.runs order by started_at desc limit 5"
@@ -352,13 +354,3 @@ def _sql(name: str) -> str:
     file = FOLDER / f"{name}.sql"
     text = marts[name] if name in marts else file.read_text("utf-8") if file.exists() else read_part(name)
     return put_together(re.sub(r"\b(from|join) marts\.(\w+)", r"\1 {\2}", text), _sql)
-
-
-class _Asker:
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def __call__(self, sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        found = self._connection.execute(sql, values or {})
-        names = [d[0] for d in found.description or []]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -37,6 +37,7 @@ from warehouse.store import (
     WarehouseError,
     attach_warehouse,
     make_private_folder,
+    open_duckdb,
     refuse_empty,
     refuse_links,
     trouble_with,
@@ -165,12 +166,10 @@ def _within(memory_limit: str, step: Callable[[str], T]) -> T:
 
 @contextmanager
 def _connect(temporary: Path, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection whose times are UTC, and which has its own folder for what does not fit into memory; an
-    empty limit is DuckDB's own, four fifths of the machine's memory."""
-    connection = duckdb.connect(":memory:")
+    """A connection with its own folder for what does not fit into memory; an empty limit is DuckDB's own,
+    four fifths of the machine's memory."""
+    connection = open_duckdb()
     try:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")
         if memory_limit:
             connection.execute(f"set memory_limit = {literal(memory_limit)}")
             connection.execute(f"set threads = {THREADS}")
