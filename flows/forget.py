@@ -133,9 +133,8 @@ class _Work:
         self.report.finished_earlier = self.mark in begun
         self.report.others_cut_off = bool(begun - {self.mark})
         held = self._look()
-        if (
-            dry_run and self.begins_after is not None
-        ):  # rows whose archived pages were let go tell of them, too
+        # rows whose archived pages were let go tell of them, too
+        if dry_run and self.begins_after is not None:
             with Store(self.home / "warehouse.duckdb", memory_limit=self.settings.memory) as store:
                 self.report.rows = count_rows(store, self.forgetting, self._streams())
         self.report.beside = list(self.forgetting.beside)
@@ -168,9 +167,7 @@ class _Work:
         )
         self.report.published = str(link)
         for left in self._generations() & before:
-            shutil.rmtree(
-                self.home / FOLDER / left
-            )  # what publishing could not remove is no small matter here
+            shutil.rmtree(self.home / FOLDER / left)  # that publishing could not is no small matter here
         self.report.generations_removed = len(before)
         self._remove_copies()
         self._write_begun(begun - {self.mark})

@@ -186,9 +186,8 @@ def _tables(store: Store, streams: Streams) -> Iterator[_Rows]:
             rows.key = frozenset(table.key)
             rows.named_by = next((c.name for c in table.all_columns if c.at == KEY), "")
             rows.of_events = "event_id" in all_columns
-            for column in sorted(
-                table.all_columns, key=lambda c: c.at != ELEMENT
-            ):  # a whole before its parts
+            # a whole before its parts
+            for column in sorted(table.all_columns, key=lambda c: c.at != ELEMENT):
                 way = _field(column) if rows.discover else _way(column, each)
                 if way and column.name in columns:
                     rows.at[column.name] = way
