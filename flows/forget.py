@@ -167,7 +167,7 @@ class _Work:
         )
         self.report.published = str(link)
         for left in self._generations() & before:
-            shutil.rmtree(self.home / FOLDER / left)  # that publishing could not is no small matter here
+            shutil.rmtree(self.home / FOLDER / left)  # unlike publishing, this must not fail unseen
         self.report.generations_removed = len(before)
         self._remove_copies()
         self._write_begun(begun - {self.mark})

@@ -50,12 +50,10 @@ from flows.sweep import (
 )
 from flows.workers import Clock, Observer, Threads, Workers
 from warehouse import state
+from warehouse.learnt import GOVERNOR
 from warehouse.lock import hold
 from warehouse.store import Store, remove_leftovers
 from warehouse.worklist import worklist
-
-GOVERNOR = "governor"
-"""Name in meta.settings under which the limits learnt of a server are kept for the next run."""
 
 
 def export(

@@ -13,6 +13,9 @@ from warehouse import state
 from warehouse.inspect import connect_for_status
 from warehouse.store import WarehouseDamaged, WarehouseError
 
+GOVERNOR = "governor"
+"""Name in meta.settings under which the limits learnt of a server are kept for the next run."""
+
 NIGHTS = 7
 """Exports that stand for the next one: a week has all its days."""
 
@@ -95,7 +98,7 @@ def _read(store: _Rows) -> Learnt:
         row_bytes={(r[0], r[1]): r[2] for r in store.rows(ROW_BYTES)},
         refused={(r[0], r[1], r[2], r[3]): r[4] for r in store.rows(REFUSED)},
         last=dict(store.rows(LAST)),
-        limits=state.recall(store, "governor") or {},
+        limits=state.recall(store, GOVERNOR) or {},
         note=_cut_off(store),
     )
 
