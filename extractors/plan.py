@@ -21,7 +21,7 @@ a page has, and no more of the past than Sentry goes through in time."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """An organization the run covers; `region` is the host its data lives on, if Sentry names one."""
+    """An organization the run covers; `region` is the URL of where its data lives, if Sentry names one."""
 
     organization_id: str
     slug: str

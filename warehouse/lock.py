@@ -1,4 +1,4 @@
-"""One process at a time changes a home: an export or a replay."""
+"""One process at a time changes a home: an export, a replay or a forget."""
 
 from __future__ import annotations
 
