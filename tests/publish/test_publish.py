@@ -308,7 +308,7 @@ def test_what_does_not_fit_is_published_with_more_memory(
     monkeypatch.setattr(module, "create_marts", limited)
     with caplog.at_level("INFO"):
         link = publish(home, memory_limit="30MB")
-    assert "publishing needs more than 30MB" in caplog.text
+    assert "publishing does not fit into 30MB" in caplog.text
     assert limits[0] == "28.6 MiB"
     assert len(limits) == 2
     assert (link / "manifest.json").is_file()
