@@ -108,8 +108,10 @@ def plan(
         window_start=None,
         window_end=as_of,
     )
-    if watermark is not None and watermark >= as_of and since is None:
+    if watermark == as_of and since is None:
         return []
+    if watermark is not None:
+        watermark = min(watermark, as_of)  # a server's clock that was ahead says nothing of what was read
     window = request.window
     if window is None:
         return [base]

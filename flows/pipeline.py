@@ -140,6 +140,7 @@ def _run(
     check_server(store, settings.url, found)
     clock = Clock(found[0].answer.date.astimezone(UTC) - datetime.now(UTC))
     now = clock.now()
+    ahead = state.correct_runs(store, now, datetime.now(UTC).replace(tzinfo=None))
     organizations = {f.organization.organization_id: f.organization for f in found}
     asks = asked_for(settings, organizations, since, until)
     archive = Archive(settings.home_path / "raw")
@@ -164,6 +165,11 @@ def _run(
         stop=stop,
     )
     result = Result(run.run_id, as_of, resumed=opened is not None)
+    if ahead:
+        result.warnings.append(
+            f"The server's clock was ahead when the run {ahead[-1]} began: it is not yet as late as it said. "
+            "What such a run did not read is read now."
+        )
     if not settings.organizations and not settings.tokens:
         result.warnings += [
             f"Sentry lists the organization {slug!r} no more: it was deleted, or the token no longer sees "

@@ -88,6 +88,19 @@ def take_up(store: Store, now: datetime, command: str, asks: str = "") -> OpenRu
     return found
 
 
+def correct_runs(store: Store, now: datetime, here: datetime) -> list[str]:
+    """Ended runs that are said to have read up to a time that is still to come, by the server's clock and by
+    the one here: that was ahead. Their times come before now, so that no report ends later and the newest run
+    is the last one. Returns their ids."""
+    times = ", ".join(f"{name} = least({name}, $before)" for name in ("as_of", "started_at", "finished_at"))
+    with store.transaction() as connection:
+        found = connection.execute(
+            f"update meta.runs set {times} where as_of > $latest and status <> 'running' returning run_id",
+            {"before": now - timedelta(seconds=1), "latest": max(now, here)},
+        ).fetchall()
+    return [run_id for (run_id,) in found]
+
+
 def open_runs(store: Store) -> dict[str, set[str]]:
     """Runs that did not end → the archive files that they committed; others of theirs count for nothing."""
     files: dict[str, set[str]] = {}

@@ -97,8 +97,12 @@ def test_outcomes_after_a_pause_are_by_the_day_where_they_are_older_than_thirty(
 
 def test_what_is_loaded_already_is_not_asked_for() -> None:
     assert cut("events", NOW) == []
-    assert cut("events", NOW + HOUR) == []
     assert cut("teams", NOW) == []
+
+
+def test_what_was_read_by_a_clock_that_was_ahead_is_asked_for_again() -> None:
+    assert cut("events", NOW + 30 * DAY) == [(NOW - 3 * DAY, NOW, None)]
+    assert cut("teams", NOW + HOUR) == [(None, NOW, None)]
 
 
 def test_a_backfill_begins_where_it_is_told_whatever_is_loaded() -> None:
