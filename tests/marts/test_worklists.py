@@ -135,7 +135,7 @@ def test_bodies_and_pages_are_asked_for_when_something_is_new(
 
         meta.slices
         run_id | slice_id | stream | request | organization_id | window_end | items
-        r8 | l1 | events | latest | 1 | 2026-11-19 03:00 | ["old", "just before", "new"]
+        r8 | l1 | events | latest | 1 | 2026-11-19 03:00 | ["old", "just before", "new", "taken back"]
         r8 | l2 | events | latest | 1 | 2026-11-19 03:00 | ["failed"]
 
         issues
@@ -145,14 +145,16 @@ def test_bodies_and_pages_are_asked_for_when_something_is_new(
         1 | new         | 10 | 2026-11-19 12:00 | unresolved | 2 | r9
         1 | failed      | 10 | 2026-11-18 12:00 | unresolved | 0 | r9
         1 | not listed  | 10 | 2026-11-19 12:00 | unresolved | 0 | r8
+        1 | taken back  | 10 | 2026-11-18 12:00 | unresolved | 0 | r9
         2 | old         | 10 | 2026-11-18 13:00 | unresolved | 0 | r9
 
         issue_details
-        organization_id | issue_id | num_comments | _loaded_at
-        1 | old         | 0 | 2026-11-19 03:10
-        1 | just before | 0 | 2026-11-19 03:10
-        1 | new         | 1 | 2026-11-19 03:10
-        1 | failed      | 0 | 2026-11-19 03:10
+        organization_id | issue_id | num_comments | status | _loaded_at
+        1 | old         | 0 | unresolved | 2026-11-19 03:10
+        1 | just before | 0 | unresolved | 2026-11-19 03:10
+        1 | new         | 1 | unresolved | 2026-11-19 03:10
+        1 | failed      | 0 | -          | 2026-11-19 03:10
+        1 | taken back  | 0 | resolved   | 2026-11-19 03:10
 
         issue_history
         organization_id | issue_id | status | valid_from | valid_to
@@ -170,5 +172,61 @@ def test_bodies_and_pages_are_asked_for_when_something_is_new(
     assert sorted(items(connection, "issue_details")) == [
         ("1", "10", "just before"),
         ("1", "10", "new"),
+        ("1", "10", "taken back"),
         ("2", "10", "old"),
     ]
+
+
+def test_issues_whose_events_may_stand_under_another(
+    connection: duckdb.DuckDBPyConnection, given: Given
+) -> None:
+    given(f"""
+        meta.runs
+        run_id | command | as_of | started_at
+        r1 | export | 2026-11-09 03:00 | 2026-11-09 03:00
+        r7 | export | 2026-11-18 03:00 | 2026-11-18 03:00
+        r8 | export | 2026-11-19 03:00 | 2026-11-19 03:00
+        r9 | export | 2026-11-20 03:00 | 2026-11-20 03:00
+
+        meta.coverage
+        {LISTED}
+        r1 | s1 | events |       | 1 | 10 | 2026-08-11 | 2026-11-09 03:00 | complete | 2026-11-09 03:02
+        r7 | m1 | events | moved | 1 | 10 | -          | 2026-11-18 03:00 | complete | 2026-11-18 03:02
+        r8 | m1 | events | moved | 1 | 10 | -          | 2026-11-19 03:00 | complete | 2026-11-19 03:02
+        r8 | m2 | events | moved | 1 | 10 | -          | 2026-11-19 03:00 | failed   | 2026-11-19 03:02
+
+        meta.slices
+        run_id | slice_id | stream | request | organization_id | project_id | window_start | window_end | position | items
+        r1 | s1 | events |       | 1 | 10 | 2026-08-11 | 2026-11-09 03:00 | 3  | -
+        r7 | s1 | events |       | 1 | 10 | 2026-11-14 | 2026-11-18 03:00 | 3  | -
+        r7 | m1 | events | moved | 1 | 10 | -          | 2026-11-18 03:00 | 9  | ["asked twice"]
+        r8 | s1 | events |       | 1 | 10 | 2026-11-15 | 2026-11-19 03:00 | 3  | -
+        r8 | m1 | events | moved | 1 | 10 | -          | 2026-11-19 03:00 | 8  | ["asked once", "asked twice"]
+        r8 | m2 | events | moved | 1 | 10 | -          | 2026-11-19 03:00 | 9  | ["failed"]
+        r9 | s1 | events |       | 1 | 10 | 2026-11-16 | 2026-11-20 03:00 | 3  | -
+        r9 | s2 | events |       | 1 | 10 | 2026-10-01 | 2026-10-02       | 10 | -
+
+        issues
+        issue_id | project_id | first_seen | event_count | _run_id
+        new         | 10 | 2026-11-15 | 1 | r9
+        whole       | 10 | 2026-11-15 | 0 | r9
+        read now    | 10 | 2026-11-17 | 1 | r9
+        read then   | 10 | 2026-11-15 | 1 | r9
+        failed      | 10 | 2026-11-12 | 1 | r9
+        asked once  | 10 | 2026-11-12 | 1 | r9
+        asked twice | 10 | 2026-11-12 | 1 | r9
+        long ago    | 10 | 2026-07-12 | 1 | r9
+
+        issue_history
+        issue_id | project_id | valid_from | _run_id
+        new         | 10 | 2026-11-20 03:01 | r9
+        whole       | 10 | 2026-11-20 03:01 | r9
+        read now    | 10 | 2026-11-20 03:01 | r9
+        read then   | 10 | 2026-11-18 03:01 | r7
+        failed      | 10 | 2026-11-18 03:01 | r7
+        asked once  | 10 | 2026-11-19 03:01 | r8
+        asked twice | 10 | 2026-11-18 03:01 | r7
+        long ago    | 10 | 2026-11-09 03:01 | r1
+    """)
+    found = [item for _, _, item in items(connection, "events_moved")]
+    assert sorted(found) == ["asked once", "failed", "new"]
