@@ -99,6 +99,7 @@ ISSUE_DETAILS = Table(
     (
         Column("issue_id", Type.VARCHAR, "The issue.", "id"),
         Column("project_id", Type.VARCHAR, "The project.", "project/id"),
+        Column("status", Type.VARCHAR, "Status when its page was read.", "status"),
         Column("first_release", Type.VARCHAR, "Version it first came with.", "firstRelease/version"),
         Column("last_release", Type.VARCHAR, "Version it last came with.", "lastRelease/version"),
         Column("user_report_count", Type.BIGINT, "Feedback reports for it.", "userReportCount"),

@@ -193,12 +193,18 @@ def test_top_issues(given: Given, rows_of: Mart) -> None:
 
 LATER = """
     issues
-    issue_id | project_id | status | substatus | first_seen
-    21 | 10 | unresolved | regressed | 2026-11-01 00:00
-    22 | 10 | unresolved | ongoing   | 2026-11-01 00:00
-    23 | 10 | resolved   | -         | 2026-11-01 00:00
-    24 | 10 | resolved   | -         | -
-    25 | 10 | unresolved | ongoing   | 2026-11-01 00:00
+    issue_id | project_id | status | substatus | first_seen | _loaded_at | merged_into_issue_id
+    21 | 10 | unresolved | regressed | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    22 | 10 | unresolved | ongoing   | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    23 | 10 | resolved   | -         | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    24 | 10 | resolved   | -         | -                | 2026-11-20 03:00 | -
+    25 | 10 | unresolved | ongoing   | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    26 | 10 | unresolved | ongoing   | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    27 | 10 | unresolved | ongoing   | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    28 | 10 | resolved   | -         | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    29 | 10 | resolved   | -         | 2026-11-01 00:00 | 2026-11-05 03:00 | 28
+    30 | 10 | unresolved | ongoing   | 2026-11-01 00:00 | 2026-11-20 03:00 | -
+    31 | 10 | unresolved | ongoing   | 2026-11-01 00:00 | 2026-11-05 03:00 | 30
 
     issue_history
     issue_id | project_id | status | substatus | valid_from | valid_to
@@ -210,6 +216,11 @@ LATER = """
     24 | 10 | unresolved | new       | 2026-11-01 03:00 | 2026-11-02 03:00
     24 | 10 | resolved   | -         | 2026-11-02 03:00 | -
     25 | 10 | unresolved | ongoing   | 2026-11-05 03:00 | -
+    26 | 10 | unresolved | ongoing   | 2026-11-01 03:00 | -
+    27 | 10 | unresolved | ongoing   | 2026-11-01 03:00 | -
+    28 | 10 | unresolved | ongoing   | 2026-11-01 03:00 | 2026-11-09 03:00
+    28 | 10 | resolved   | -         | 2026-11-09 03:00 | -
+    30 | 10 | unresolved | ongoing   | 2026-11-06 03:00 | -
 
     issue_activity
     issue_id | project_id | activity_id | activity_type | date_created | user_id | _loaded_at
@@ -220,12 +231,22 @@ LATER = """
     23 | 10 | 11  | set_resolved | 2026-11-01 06:00 | 7 | 2026-11-02 03:05
     25 | 10 | 251 | set_ignored | 2026-11-02 12:00 | 7 | 2026-11-06 03:05
     25 | 10 | 252 | merge | 2026-11-04 12:00 | 7 | 2026-11-06 03:05
+    26 | 10 | 261 | set_resolved | 2026-11-02 12:00 | 7 | 2026-11-06 03:05
+    26 | 10 | 262 | merge | 2026-11-04 12:00 | 7 | 2026-11-06 03:05
+    27 | 10 | 271 | set_resolved | 2026-11-20 03:01 | 7 | 2026-11-20 03:05
+    28 | 10 | 291 | set_resolved | 2026-11-02 12:00 | 7 | 2026-11-09 03:05
+    28 | 10 | 281 | set_resolved | 2026-11-08 12:00 | 7 | 2026-11-09 03:05
+    29 | 10 | 291 | set_resolved | 2026-11-02 12:00 | 7 | 2026-11-03 03:05
+    30 | 10 | 311 | set_resolved | 2026-11-02 12:00 | 7 | 2026-11-06 03:05
+    30 | 10 | 312 | set_unresolved | 2026-11-03 12:00 | 7 | 2026-11-06 03:05
+    31 | 10 | 311 | set_resolved | 2026-11-02 12:00 | 7 | 2026-11-03 03:05
 """
 
 
 def test_states_seen_after_the_activity_was_loaded_count(given: Given, rows_of: Mart) -> None:
     """21 came back after its activity was read last; 22 only has a pull request; 23 went there and back
-    within one second; of 24 nobody knows when it began; 25 got the activity of one that was merged into it."""
+    within one second; of 24 nobody knows when it began; 25 and 26 got the activity of one that was merged into
+    them; 27 was resolved after the list was read, before its page was; 29 was merged into 28, and 31 reprocessed."""
     given(LATER)
     columns = "issue_id | transition | changed_at | to_state | change | source"
     assert rows_of("issue_transitions", columns, where="issue_id >= '21'  and length(issue_id) = 2") == table("""
@@ -237,6 +258,12 @@ def test_states_seen_after_the_activity_was_loaded_count(given: Given, rows_of: 
         24 | 1 | 2026-11-02 03:00 | resolved | resolved | history
         25 | 1 | 2026-11-02 12:00 | ignored | ignored | activity
         25 | 2 | 2026-11-05 03:00 | open | reopened | history
+        26 | 1 | 2026-11-02 12:00 | resolved | resolved | activity
+        26 | 2 | 2026-11-02 12:00 | open | reopened | history
+        27 | 1 | 2026-11-20 03:01 | resolved | resolved | activity
+        28 | 1 | 2026-11-08 12:00 | resolved | resolved | activity
+        30 | 1 | 2026-11-02 12:00 | resolved | resolved | activity
+        30 | 2 | 2026-11-03 12:00 | open | reopened | activity
     """)
     columns = "issue_id | resolution | opened_at | hours_to_resolve"
     assert rows_of("time_to_resolve", columns, where="issue_id >= '21' and length(issue_id) = 2") == table("""
@@ -244,6 +271,10 @@ def test_states_seen_after_the_activity_was_loaded_count(given: Given, rows_of: 
         23 | 1 | 2026-11-01 | 6
         23 | 2 | 2026-11-01 06:00 | 0
         24 | 1 | - | -
+        26 | 1 | 2026-11-01 | 36
+        27 | 1 | 2026-11-01 | 459.0167
+        28 | 1 | 2026-11-01 | 180
+        30 | 1 | 2026-11-01 | 36
     """)
 
 

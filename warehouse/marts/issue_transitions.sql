@@ -4,7 +4,8 @@
 -- definition: From the activity Sentry keeps (exact times) up to when it was loaded, otherwise from the states
 --   that nightly exports saw (time of the first export that saw the new state). The state that the last export
 --   saw always stands at the end. Repeated resolves without a reopening between count once; a pull request that
---   names an issue does not resolve it. Issues merged into another are left out, deleted ones stay.
+--   names an issue does not resolve it. Issues merged into another are left out, with what they bring along, deleted
+--   ones stay.
 -- reconcile: select organization_id, issue_id from marts.issue_transitions
 --   group by all having count(*) filter (where to_state = 'resolved')
 --   > 1 + count(*) filter (where from_state = 'resolved')
@@ -29,10 +30,15 @@ kept_issues as (
     where merged_into_issue_id is null
 ),
 
-with_activity as (
-    select organization_id, issue_id, coalesce(max(_loaded_at), max(date_created)) as known_until
-    from issue_activity
-    group by all
+-- what an issue did before it was merged into one that was there, too; one that was reprocessed goes on in the new one
+brought_along as (
+    select activity.organization_id, merged.merged_into_issue_id as issue_id, activity.activity_id
+    from issue_activity as activity
+    inner join issues as merged using (organization_id, issue_id)
+    inner join issue_history as kept
+        on merged.organization_id = kept.organization_id
+        and merged.merged_into_issue_id = kept.issue_id
+        and merged._loaded_at >= kept.valid_from
 ),
 
 activity_states as (
@@ -51,16 +57,33 @@ activity_states as (
         user_id,
         'activity' as source
     from issue_activity
+    anti join brought_along using (organization_id, issue_id, activity_id)
     where activity_type in ('set_ignored', 'set_regression', 'set_unresolved', 'set_escalating')
         or (activity_type like 'set_resolved%' and activity_type <> 'set_resolved_in_pull_request')
 ),
 
+with_activity as (
+    select organization_id, issue_id, coalesce(max(_loaded_at), max(date_created)) as known_until
+    from issue_activity
+    group by all
+),
+
+-- of what the page told, all that was so before the list was read
+listed_after as (
+    select activity_states.organization_id, activity_states.issue_id, max(activity_states.changed_at) as last_change_at
+    from activity_states
+    inner join issues using (organization_id, issue_id)
+    where activity_states.changed_at <= issues._loaded_at
+    group by all
+),
+
+-- what an issue is in now is right, whatever activity says: it stands at the end
 history_states as (
     select
         organization_id,
         issue_id,
-        valid_from as changed_at,
-        '' as tie,
+        case when valid_to is null then greatest(valid_from, last_change_at) else valid_from end as changed_at,
+        case when valid_to is null then '~' else '' end as tie,
         case status when 'resolved' then 'resolved' when 'ignored' then 'ignored' else 'open' end as to_state,
         null as activity_type,
         coalesce(substatus = 'regressed', false) as is_regression,
@@ -71,6 +94,7 @@ history_states as (
         valid_to is null as is_present
     from issue_history
     left join with_activity using (organization_id, issue_id)
+    left join listed_after using (organization_id, issue_id)
 ),
 
 -- the first state was there before anyone looked: it tells the state, not when it began
@@ -82,7 +106,6 @@ states as (
     from history_states
     where (known_until is null and state_number > 1)
         or changed_at > known_until
-        -- what an issue is in now is right, whatever activity says that came along with a merged one
         or (known_until is not null and is_present)
 ),
 

@@ -1,4 +1,5 @@
--- One row per listed issue whose own page was never read, or that changed since: its activity is asked for.
+-- One row per listed issue whose own page was never read, or that changed since: its activity is asked for. So it is
+-- where the page told another status than the list: what changed between the two may have been taken back since.
 -- A full audit asks for all of them, those that were read longest ago first.
 select
     i.organization_id,
@@ -12,6 +13,7 @@ where
         $everything
         or d.issue_id is null
         or d.num_comments is distinct from i.num_comments
+        or d.status <> i.status
         or exists (
             from issue_history as h
             where
