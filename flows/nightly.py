@@ -246,7 +246,9 @@ def _start(given: _Given, run: Callable[[], State[Any]]) -> Any:
     if given.error:
         raise given.error
     if given.result is None:
-        raise PrefectUnreachable(f"Prefect did not let the flow run: {problem}")
+        raise PrefectUnreachable(
+            f"Prefect did not let the flow run: {(problem or '').rstrip('.')}. --no-prefect runs without it."
+        )
     return given.result
 
 
@@ -263,7 +265,7 @@ def _perform(
         click.echo(f"Shown at {flow_run.ui_url}", err=True)
     try:
         result, state = work(given.settings if given else settings_of(), given.observer if given else None)
-    except (UsageError, SentryError, WarehouseError, KeyFileError, PolicyError) as error:
+    except (UsageError, SentryError, WarehouseError, KeyFileError, PolicyError, PrefectUnreachable) as error:
         if given:
             given.error = error
         return Failed(message=str(error))

@@ -20,6 +20,7 @@ from extractors.errors import SentryError
 from extractors.plan import Slice
 from flows.answers import counted
 from flows.artifacts import Artifacts, Outcome
+from flows.orchestration import PrefectUnreachable
 from flows.progress import WHOLE
 from flows.report import not_complete
 from flows.workers import MOST_THREADS
@@ -175,8 +176,9 @@ def _tag(name: str) -> None:
 def _settle(job: _Job, done: PrefectFuture[Any]) -> None:
     """A task that Prefect did not run must not be waited for."""
     if not job.future.done():
-        problem = f"Prefect did not run {job.slice_.title}: {done.state.message}"
-        job.future.set_exception(RuntimeError(problem))
+        problem = f"Prefect did not run {job.slice_.title} ({done.state.message})"
+        remedy = "run the command again, or without it: --no-prefect."
+        job.future.set_exception(PrefectUnreachable(f"{problem}: {remedy}"))
 
 
 def state_of(outcomes: Sequence[Outcome]) -> State[Any]:

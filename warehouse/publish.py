@@ -151,7 +151,10 @@ def _said_for_people(source: Path) -> Iterator[None]:
             ) from None
         if isinstance(trouble, WarehouseDamaged):
             raise WarehouseDamaged(f"{trouble} Until then {kept}") from None
-        raise WarehouseDamaged(f"The copy of {source} could not be published ({first}); {kept}") from None
+        raise WarehouseDamaged(
+            f"The copy of {source} could not be published ({first}); {kept} Run "
+            "`sentry-warehouse publish`, and report it if that does not help."
+        ) from None
 
 
 def _within(memory_limit: str, step: Callable[[str], T]) -> T:

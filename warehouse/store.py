@@ -453,7 +453,10 @@ def trouble_with(path: Path, error: duckdb.Error) -> WarehouseError | None:
     if FILE_IS_DAMAGED.search(text):
         return WarehouseDamaged(_damaged(path, error))
     if isinstance(error, duckdb.IOException):
-        return WarehouseError(f"{path} could not be read or written ({text.splitlines()[0][:200]}).")
+        return WarehouseError(
+            f"{path} could not be read or written ({text.splitlines()[0][:200]}). Look at the disk and the "
+            "rights of this user, then run again; what is committed stays."
+        )
     return None
 
 

@@ -20,6 +20,7 @@ from extractors.plan import Slice
 from flows import tasks as module
 from flows.artifacts import Artifacts, Outcome
 from flows.lanes import Interrupted, run_slices
+from flows.orchestration import PrefectUnreachable
 from flows.tasks import TASKS_A_STREAM, Tasks, state_of
 
 AS_OF = datetime(2026, 11, 22)
@@ -173,7 +174,7 @@ def test_a_mistake_of_ours_is_raised_in_its_task(task_runs: TaskRuns) -> None:
 def test_a_task_that_prefect_does_not_run_is_not_waited_for(task_runs: TaskRuns) -> None:
     planned = slices(5)
     task_runs.refused = {planned[3].title}
-    with pytest.raises(RuntimeError, match="not today"):
+    with pytest.raises(PrefectUnreachable, match=r"not today.*--no-prefect"):
         drive(planned, nothing)
 
 
