@@ -28,6 +28,7 @@ from flows.check_home import check_home
 from flows.clients import Clients
 from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing, refuse_unknown
 from flows.findings import Finding, Findings
+from flows.loading import ids_of
 from flows.planning import FOUNDATION, chosen_streams, wanted_requests
 from flows.settings import Settings, UsageError, unknown_variables
 from transforms.reader import make_reader
@@ -397,7 +398,7 @@ class _Probe:
             page = ((request.paging, "1"),) if request.paging else ()
             with suppress(SentryError, Unreadable, IndexError):
                 body = self._get(path_of(slice_, request), (*fill(request.parameters, slice_), *page)).body
-                self._items[name] = str(read_json(msgspec.json.Decoder(list[_Identity]).decode, body)[0].id)
+                self._items[name] = ids_of(body)[0]
 
     def _ask_item(self, request: Request) -> bool:
         """Asks for one of the things that are asked one by one; whether there is any."""
@@ -476,10 +477,6 @@ def _time(text: str) -> datetime:
 
 class _Rights(msgspec.Struct):
     access: list[str] = []
-
-
-class _Identity(msgspec.Struct):
-    id: str | int
 
 
 class _Row(msgspec.Struct):

@@ -263,17 +263,22 @@ def _apply_marks(store: Store, pages: Sequence[Page]) -> None:
             mark_deleted(store, page.organization_id, page.item, page.loaded_at)
             continue
         try:
-            (found,) = read_json(_read_identity, page.body)
+            (found,) = ids_of(page.body)
         except ValueError:  # Unreadable is one
             continue  # it names no issue, which meta.rejects tells: asked for again by the next run
-        if str(found.id) == page.item:
+        if found == page.item:
             mark_unlisted(store, page.organization_id, page.item, page.loaded_at)
         else:
-            mark_merged(store, page.organization_id, page.item, str(found.id), page.loaded_at)
+            mark_merged(store, page.organization_id, page.item, found, page.loaded_at)
 
 
 class _Identity(msgspec.Struct):
     id: str | int
 
 
-_read_identity = msgspec.json.Decoder(list[_Identity]).decode
+_read_identities = msgspec.json.Decoder(list[_Identity]).decode
+
+
+def ids_of(body: bytes) -> list[str]:
+    """Ids of a page's records. Raises transforms.repair.Unreadable."""
+    return [str(record.id) for record in read_json(_read_identities, body)]

@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
-import msgspec
-
 from extractors.answer import Answer
 from extractors.errors import (
     BadQuery,
@@ -28,9 +26,10 @@ from extractors.sizing import Counts, count_errors
 from extractors.stream import EVERY_PROJECT, Request, Stream
 from flows.asking import names_project, refuses_several
 from flows.clients import Clients
+from flows.loading import ids_of
 from flows.planning import ITEMS_A_SLICE
 from transforms.reader import make_reader
-from transforms.repair import Unreadable, read_json
+from transforms.repair import Unreadable
 from transforms.series import decode_answer
 from warehouse.learnt import Learnt, Size
 
@@ -431,7 +430,7 @@ class Sizer:
             b"",
         )
         try:
-            item = str(read_json(msgspec.json.Decoder(list[_Identity]).decode, body)[0].id)
+            item = ids_of(body)[0]
             path = request.path.replace("{organization}", self._organization.slug).replace("{item}", item)
             region = self._organization.region or None
             asked = (self._client.get(path, region=region, retries=2) for _ in range(1))
@@ -439,10 +438,6 @@ class Sizer:
         except (Unreadable, IndexError, Gone, Forbidden, BadQuery, TooLarge):
             return 0.0
         return float(len(answer.body))
-
-
-class _Identity(msgspec.Struct):
-    id: str | int
 
 
 def _kind(slice_: Slice) -> tuple[str, str, int]:
