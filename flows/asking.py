@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from extractors.answer import Answer
 from extractors.errors import BadQuery, Gone, NotSentry, RetriesSpent, TooLarge
@@ -33,6 +33,40 @@ SEVERAL_PROJECTS = ("from multiple projects", "multi project")
 """Words of the 400 of older servers whose plan has no questions about several projects (facts §4.0)."""
 
 T = TypeVar("T")
+
+
+def ask_once(
+    run: Run, slice_: Slice, request: Request, filled: Sequence[tuple[str, str]], *, item: str = ""
+) -> Answer:
+    """One answer to a slice's request, or about one of its items, with these parameters."""
+    return run.clients.of(slice_.organization_id).get(
+        path_of(slice_, request).replace("{item}", item),
+        filled,
+        region=run.organizations[slice_.organization_id].region or None,
+        retries=run.retries,
+    )
+
+
+def ask_listing(
+    run: Run,
+    slice_: Slice,
+    request: Request,
+    filled: Sequence[tuple[str, str]],
+    *,
+    paging: Literal["per_page", "limit"] | None = None,
+    cursor: str = "",
+    item: str = "",
+) -> Iterator[Answer]:
+    """The same, page by page from `cursor` on; `paging` where the request names none itself."""
+    return run.clients.of(slice_.organization_id).pages(
+        path_of(slice_, request).replace("{item}", item),
+        filled,
+        paging=request.paging or paging,
+        page_size=page_size(slice_, request),
+        cursor=cursor,
+        region=run.organizations[slice_.organization_id].region or None,
+        retries=run.retries,
+    )
 
 
 def ask_pages(run: Run, slice_: Slice, request: Request) -> Iterator[Answer]:
@@ -125,27 +159,12 @@ def ask_items(
 
 def _about(run: Run, slice_: Slice, request: Request, item: str) -> Iterator[Answer]:
     """What the server tells of an item: one answer as a list, or the pages of a list."""
+    filled = fill(request.parameters, slice_)
     if request.paging is None:
-        answer = _ask_item(run, slice_, request, item)
+        answer = ask_once(run, slice_, request, filled, item=item)
         yield replace(answer, body=b"[" + answer.body + b"]", cursor=None)
         return
-    yield from run.clients.of(slice_.organization_id).pages(
-        path_of(slice_, request).replace("{item}", item),
-        fill(request.parameters, slice_),
-        paging=request.paging,
-        page_size=request.page_size,
-        region=run.organizations[slice_.organization_id].region or None,
-        retries=run.retries,
-    )
-
-
-def _ask_item(run: Run, slice_: Slice, request: Request, item: str) -> Answer:
-    return run.clients.of(slice_.organization_id).get(
-        path_of(slice_, request).replace("{item}", item),
-        fill(request.parameters, slice_),
-        region=run.organizations[slice_.organization_id].region or None,
-        retries=run.retries,
-    )
+    yield from ask_listing(run, slice_, request, filled, item=item)
 
 
 def _check_control(run: Run, slice_: Slice, request: Request) -> None:
@@ -155,7 +174,7 @@ def _check_control(run: Run, slice_: Slice, request: Request) -> None:
         [slice_.organization_id, slice_.project_id, run.run_id],
     )
     if listed:
-        _ask_item(run, slice_, request, listed[0][0])
+        ask_once(run, slice_, request, fill(request.parameters, slice_), item=listed[0][0])
 
 
 def _server_date(run: Run) -> datetime:
@@ -222,14 +241,6 @@ def _pages(run: Run, slice_: Slice, request: Request, parameters: Parameters) ->
         return iter(())
 
     def ask(filled: list[tuple[str, str]]) -> Iterator[Answer]:
-        return run.clients.of(slice_.organization_id).pages(
-            path_of(slice_, request),
-            filled,
-            paging=request.paging,
-            page_size=page_size(slice_, request),
-            cursor=slice_.page_cursor,
-            region=run.organizations[slice_.organization_id].region or None,
-            retries=run.retries,
-        )
+        return ask_listing(run, slice_, request, filled, cursor=slice_.page_cursor)
 
     return by_projects(run, slice_, request, parameters, ask)

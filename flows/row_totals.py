@@ -15,9 +15,9 @@ import msgspec
 
 from extractors.answer import Answer
 from extractors.errors import BadQuery, SentryError, Stopped, TooLarge, Unauthorized
-from extractors.plan import GROUPED_BY, Slice, counted_together, path_of, stamp
+from extractors.plan import GROUPED_BY, Slice, counted_together, stamp
 from extractors.stream import Parameters, Request
-from flows.asking import asks_nobody, by_choice, by_projects, is_outside_retention
+from flows.asking import ask_once, asks_nobody, by_choice, by_projects, is_outside_retention
 from transforms.repair import Unreadable, read_json
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) ->
         return
 
     def get(filled: list[tuple[str, str]]) -> Iterator[Answer]:
-        yield run.clients.of(slice_.organization_id).get(
-            path_of(slice_, request),
-            filled,
-            region=run.organizations[slice_.organization_id].region or None,
-            retries=run.retries,
-        )
+        yield ask_once(run, slice_, request, filled)
 
     def ask(parameters: Parameters) -> list[Answer]:
         return list(by_projects(run, slice_, request, parameters, get))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from extractors.answer import Answer
 from extractors.errors import BadQuery, Forbidden, Gone
-from extractors.plan import Slice, fill, intervals, page_size, path_of, split
+from extractors.plan import Slice, fill, intervals, split
 from extractors.stream import Parameters, Request
-from flows.asking import ask_pages
+from flows.asking import ask_listing, ask_once, ask_pages
 from transforms.series import decode_answer, sum_of_series
 
 if TYPE_CHECKING:
@@ -141,11 +141,9 @@ def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) ->
 
     Where the totals tell that it would not fit into one answer, smaller slices take its place.
     """
-    client = run.clients.of(slice_.organization_id)
-    region = run.organizations[slice_.organization_id].region or None
 
     def ask(parameters: list[tuple[str, str]]) -> Answer:
-        return client.get(path_of(slice_, request), parameters, region=region, retries=run.retries)
+        return ask_once(run, slice_, request, parameters)
 
     def ask_apart() -> Iterator[tuple[str, Answer]]:
         """Each value that the totals know, page by page. The cursor is the value and its page."""
@@ -156,15 +154,8 @@ def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) ->
             if slice_.page_cursor and at in values[number + 1 :]:
                 continue
             item = f"{request.apart}:{value}"
-            pages = client.pages(
-                path_of(slice_, request),
-                fill((*parameters, ("query", item)), slice_),
-                paging="per_page",
-                page_size=page_size(slice_, request),
-                cursor=cursor,
-                region=region,
-                retries=run.retries,
-            )
+            filled = fill((*parameters, ("query", item)), slice_)
+            pages = ask_listing(run, slice_, request, filled, paging="per_page", cursor=cursor)
             cursor = ""
             for answer in pages:
                 following = f"{value} {answer.cursor}" if answer.cursor else None
