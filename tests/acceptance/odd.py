@@ -27,13 +27,8 @@ def run(
     """An export of some streams, or a backfill."""
     values = {"url": sentry.url, "token": TOKEN, "home": str(home), "organizations": ["acme"], "discover": []}
     values |= {"streams": {"only": list(only)}, "timeout": 5, **more}
-    command = "backfill" if since else "export"
     return export(
-        load_settings(None, values, environment={}),
-        observer or Progress(),
-        command=command,
-        since=since,
-        until=until,
+        load_settings(None, values, environment={}), observer or Progress(), since=since, until=until
     )
 
 
