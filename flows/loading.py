@@ -100,9 +100,10 @@ class Loader:
         self, pages: Sequence[Page], file: str, *, also: Callable[[Batch], None] | None = None
     ) -> Batch:
         """Loads pages that stand in the archive as `file`; `also` is called with the batch in
-        the same transaction."""
+        the same transaction, and once more where that is done again."""
         batch = self.normalise(pages)
-        with self.store.transaction():
+
+        def write() -> None:
             self.write(pages, batch)
             (position,) = self.store.rows(
                 "select coalesce(max(position) filter (file = ?), max(position) + 1, 1) from meta.archive",
@@ -111,11 +112,12 @@ class Loader:
             self.store.put(ARCHIVE, [archive_row(file, position, [pages])])
             if also:
                 also(batch)
+
+        self.store.commit(write)
         return batch
 
     def write(self, pages: Sequence[Page], batch: Batch) -> None:
         """Loads what pages of one slice became, inside the caller's transaction."""
-        self.store.make_room(sum(len(page.body) for page in pages))
         first = pages[0]
         request = self.request(first.stream, first.request)
         clear = _rows_to_clear(first, request, batch)

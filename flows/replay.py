@@ -401,18 +401,16 @@ class _Rebuild:
             self._commit_pieces()
 
     def _commit(self) -> None:
-        with self._store.transaction():
-            self._write()
-            self._store.put(ARCHIVE, self._rows)
+        self._commit_pieces(self._rows)
         self._rows = []
 
-    def _commit_pieces(self) -> None:
-        with self._store.transaction():
-            self._write()
+    def _commit_pieces(self, files: Sequence[dict[str, Any]] = ()) -> None:
+        def write() -> None:
+            for loader, pages, batch in self._pieces:
+                loader.write(pages, batch)
+            self._store.put(ARCHIVE, files)
 
-    def _write(self) -> None:
-        for loader, pages, batch in self._pieces:
-            loader.write(pages, batch)
+        self._store.commit(write)
         self._pieces, self._held = [], 0
 
 

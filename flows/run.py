@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -402,7 +402,11 @@ class Run:
         )[0]
         file = self.archive.write(pages, earlier)
 
+        begun = {f.name: getattr(progress, f.name) for f in fields(progress)}
+
         def keep_account(batch: Batch) -> None:
+            for name, value in begun.items():  # of a transaction that is done again nothing counts
+                setattr(progress, name, value)
             self._count(slice_, pages, batch, progress)
             if cursor:
                 state.move_page_cursor(self.store, self.run_id, slice_.slice_id, cursor)

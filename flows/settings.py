@@ -161,8 +161,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 60
     """Seconds of silence after which a request is given up."""
     memory: str = "160MB"
-    """Most memory that DuckDB may use while it loads. Publishing takes more where it has to, and so do pages
-    larger than an eighth of it."""
+    """Most memory that DuckDB may use. Where it does not suffice, loading and publishing go on without a
+    limit: mostly for values of 100 KB and more."""
     privacy: Literal["hash", "drop", "keep"] = "hash"
     """What happens to personal data of the users of your applications."""
     privacy_members: Literal["hash", "drop", "keep"] = "keep"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from time import monotonic, sleep
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 
@@ -28,6 +29,10 @@ from warehouse.schema import (
     quote,
     stored_columns,
 )
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STORAGE_VERSION = "v1.2.0"
 """Oldest DuckDB whose clients read the file: BI tools embed older engines (measured: 1.2.2 to 2.0.0)."""
@@ -75,16 +80,16 @@ MEMORY = "160MB"
 events is appended to in a block of 256 KB: with less, all of them go to the disk and come back at each commit
 (170 ms instead of 32). With more, a run needs more than 400 MB."""
 
-ROOM = 8
-"""What DuckDB needs of memory to load large values, as a multiple of their size: a text of 30 MB takes a
-block of 128 MB, and 50 MB of texts did not fit into 160 MB. The disk does not help there."""
-
 LOCK_SECONDS = 2.0
 """How long a writer waits for a reader to let the file go: `status` looks into it for a moment."""
 
 
 class WarehouseError(Exception):
     """Something about the files on disk; the message says what and what to do."""
+
+
+class MemoryShort(WarehouseError):
+    """DuckDB may not use as much memory as it needs."""
 
 
 class WarehouseBusy(WarehouseError):
@@ -135,9 +140,8 @@ class Store:
         self.lock = RLock()
         self._columns: dict[str, dict[str, str]] = {}
         self._shown: dict[tuple[tuple[str, object], ...], tuple[str, _Shown]] = {}
+        self._limit = memory_limit
         self.connection = _attach(path, memory_limit)
-        limit = self.connection.execute("select parse_formatted_bytes(?)", [memory_limit]).fetchall()
-        self._memory = int(limit[0][0])
         try:
             self._prepare()
         except duckdb.Error as error:
@@ -178,8 +182,12 @@ class Store:
     def checkpoint(self) -> None:
         """Writes the log into the file, and gives back the memory that its rows took. Raises WarehouseError
         when the disk does not take it."""
-        with self.lock, self.explained():
-            self.connection.execute("checkpoint")
+
+        def write_log() -> None:
+            with self.explained():
+                self.connection.execute("checkpoint")
+
+        self._in_memory(write_log)
 
     def __enter__(self) -> Store:
         return self
@@ -202,11 +210,34 @@ class Store:
                 raise
             self.connection.execute("commit")
 
-    def make_room(self, size: int) -> None:
-        """Lets DuckDB have more memory where so many bytes need it; for good, as checkpoints need it, too."""
-        if size * ROOM > self._memory:
-            self._memory = size * ROOM
-            self.connection.execute(f"set memory_limit = '{self._memory}B'")
+    def commit(self, step: Callable[[], T]) -> T:
+        """Does a step in a transaction; once more where memory did not suffice, be it for the commit alone.
+
+        Raises what `transaction` does.
+        """
+
+        def transact() -> T:
+            with self.transaction():
+                return step()
+
+        return self._in_memory(transact)
+
+    def _in_memory(self, step: Callable[[], T]) -> T:
+        """A step within the limit of memory, or without one where DuckDB can not: it holds 2,048 values of a
+        column at once, whatever their size, and the disk does not help there."""
+        with self.lock:
+            try:
+                return step()
+            except MemoryShort:
+                if not self._limit:
+                    raise
+            logger.info("loading does not fit into %s of memory: it goes on without a limit", self._limit)
+            self._limit = ""
+            self._columns.clear()
+            self._shown.clear()
+            self.connection.close()  # a checkpoint that failed leaves it of no use
+            self.connection = _attach(self.path, self._limit)
+            return step()
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -355,7 +386,8 @@ def _attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     if fresh:
         make_private_folder(path.parent)
     connection = open_duckdb()
-    connection.execute(f"set memory_limit = {literal(memory_limit)}")
+    if memory_limit:
+        connection.execute(f"set memory_limit = {literal(memory_limit)}")
     connection.execute(f"set threads = {THREADS}")
     # freed memory goes back at once: 120 MB less at the peak of a long load, for no measurable time
     connection.execute("set allocator_flush_threshold = '16MB'")
@@ -427,7 +459,7 @@ def opening_trouble(path: Path, error: duckdb.Error) -> WarehouseError:
         )
     if "Permission denied" in text or "Read-only file system" in text:
         return HomeUnusable(f"{path} can not be written: give this user write permission on {path.parent}.")
-    if DISK_IS_FULL.search(text):
+    if DISK_IS_FULL.search(text) or MEMORY_IS_SHORT.search(text):
         return trouble_with(path, error) or WarehouseError(text)
     return WarehouseDamaged(_damaged(path, error))
 
@@ -437,12 +469,12 @@ def trouble_with(path: Path, error: duckdb.Error) -> WarehouseError | None:
     else."""
     text = str(error)
     if "failed to offload" in text:  # it may use nine tenths of what is free
-        return WarehouseError(
+        return MemoryShort(
             f"No room on the disk of {path} for what does not fit into memory: make room, or set `memory` "
             "(SENTRY_WAREHOUSE_MEMORY) to more, such as 500MB, and run again; what is committed stays."
         )
     if MEMORY_IS_SHORT.search(text):
-        return WarehouseError(
+        return MemoryShort(
             f"DuckDB needs more memory than it may have ({text.splitlines()[0][:200]}): set `memory` "
             "(SENTRY_WAREHOUSE_MEMORY) to more, such as 500MB, and run again; what is committed stays."
         )

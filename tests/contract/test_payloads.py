@@ -132,6 +132,23 @@ def test_a_value_of_30_megabytes_is_loaded(tmp_path: Path) -> None:
         assert store.rows("select length(extra) > 30_000_000 from event_details") == [(True,)]
 
 
+def test_many_large_values_in_a_row_are_loaded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """DuckDB holds 2,048 values of a column at once, in a commit and in a checkpoint, also of a later run."""
+    (case,) = [c for c in CASES if c.name == "events_full"]
+    record = case.records()[0] | {"context": {"big": "x" * 300_000}}
+    for night in range(3):
+        caplog.clear()
+        with caplog.at_level("INFO"), Store(tmp_path / "warehouse.duckdb", memory_limit="60MB") as store:
+            loader = Loader(store, {s.name: s for s in all_streams()}, DEFAULT_QUERIES)
+            for hour in range(4):
+                ids = [f"{night}{hour}{n:030x}" for n in range(20)]
+                body = as_page(case, [record | {"id": i, "eventID": i} for i in ids])
+                _commit(loader, case, CONTEXT["_loaded_at"] + timedelta(days=night, hours=hour), [body])
+            found = store.rows("select count(*), count(distinct event_id) from event_details")
+        assert found == [(80 * (night + 1),) * 2]
+    assert "loading does not fit into 60MB of memory" in caplog.text
+
+
 def _commit(loader: Loader, case: Case, loaded_at: datetime, bodies: Sequence[bytes] = ()) -> None:
     pages = [
         Page(
