@@ -30,10 +30,12 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project of an organization."""
+    """A project of an organization; `created` is UTC without a zone."""
 
     project_id: str
     slug: str
+    created: datetime | None = None
+    has_access: bool = True
 
     def is_wanted(self, wanted: Sequence[str]) -> bool:
         """Whether it is among those wanted, slugs or ids; all are if none is named."""

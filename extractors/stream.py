@@ -113,6 +113,18 @@ class Request:
         pieces = self.window is not None and self.window.longest is not None
         return self.shape == "discover" and self.load == "replace" and not pieces
 
+    @property
+    def names_project(self) -> bool:
+        """Whether rows of Discover tell whose they are."""
+        return any(("field", name) in self.parameters for name in PROJECT_FIELDS)
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether what is asked of all projects is read by project where one was out of sight: windows that
+        are not read again else, whose rows tell whose they are."""
+        sliced = self.shape == "discover" and self.load == "replace" and not self.is_snapshot
+        return sliced and EVERY_PROJECT in self.parameters and self.names_project
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoverQuery:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from extractors.answer import Answer
 from extractors.errors import BadQuery, Gone, NotSentry, RetriesSpent, TooLarge
 from extractors.plan import Slice, fill, page_size, path_of
-from extractors.stream import EVERY_PROJECT, PROJECT_FIELDS, Parameters, Request
+from extractors.stream import EVERY_PROJECT, Parameters, Request
 from flows.discovery import listed_projects
 
 if TYPE_CHECKING:
@@ -183,11 +183,13 @@ def _server_date(run: Run) -> datetime:
 
 
 def asked(run: Run, slice_: Slice, parameters: Parameters) -> list[tuple[str, str]]:
-    """Parameters as they are sent: the chosen projects stand where all would be asked for."""
+    """Parameters as they are sent: the slice's project or the chosen ones stand where all would be asked
+    for."""
     filled = fill(parameters, slice_)
-    if run.only is None or EVERY_PROJECT not in filled:
+    if EVERY_PROJECT not in filled or (run.only is None and not slice_.project_id):
         return filled
-    chosen = [("project", project_id) for project_id in run.only.get(slice_.organization_id, ())]
+    ids = [slice_.project_id] if slice_.project_id else (run.only or {}).get(slice_.organization_id, ())
+    chosen = [("project", project_id) for project_id in ids]
     at = filled.index(EVERY_PROJECT)
     return [*filled[:at], *chosen, *filled[at + 1 :]]
 
@@ -203,7 +205,7 @@ def by_projects(
     rows name their project."""
     together = asked(run, slice_, parameters)
     organization_id = slice_.organization_id
-    is_split = EVERY_PROJECT in parameters and names_project(request)
+    is_split = EVERY_PROJECT in parameters and request.names_project and not slice_.project_id
     if not is_split or organization_id not in run.one_by_one:
         try:
             yield from ask(together)
@@ -216,13 +218,10 @@ def by_projects(
             return
     others = [p for p in together if p[0] != "project"]
     for project in listed_projects(run.store, run.run_id, organization_id, ()):
-        if run.only is None or project.project_id in run.only.get(organization_id, ()):
+        if project.has_access and (
+            run.only is None or project.project_id in run.only.get(organization_id, ())
+        ):
             yield from ask([*others, ("project", project.project_id)])
-
-
-def names_project(request: Request) -> bool:
-    """Whether rows of Discover tell whose they are."""
-    return any(("field", name) in request.parameters for name in PROJECT_FIELDS)
 
 
 def refuses_several(error: BadQuery) -> bool:

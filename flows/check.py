@@ -23,7 +23,7 @@ from extractors.governor import DEFAULT, Governor
 from extractors.plan import Organization, Project, Slice, fill, floor, path_of, stamp
 from extractors.stream import EVERY_PROJECT, Parameters, Request, Stream
 from flows.answers import counted
-from flows.asking import names_project, refuses_several
+from flows.asking import refuses_several
 from flows.check_home import check_home
 from flows.clients import Clients
 from flows.discovery import ALLOW_LIST, ask_projects, find_organizations, is_listing, refuse_unknown
@@ -366,7 +366,7 @@ class _Probe:
         try:
             answer = self._first_answer(path_of(slice_, request), choices)
         except BadQuery as error:
-            if not projects or not refuses_several(error) or not names_project(request):
+            if not projects or not refuses_several(error) or not request.names_project:
                 raise
             one = ("project", projects[0].project_id)
             choices = [tuple(one if p == EVERY_PROJECT else p for p in c) for c in choices]

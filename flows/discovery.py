@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ class _Record(msgspec.Struct):
     slug: str
     links: Any = None
     created: Any = msgspec.field(default="", name="dateCreated")
+    has_access: Any = msgspec.field(default=None, name="hasAccess")
 
 
 SECONDS = len("2026-01-31T00:00:00")
@@ -211,11 +213,11 @@ def listed_projects(store: Store, run_id: str, organization_id: str, wanted: Seq
     """The projects that this run listed, or those of them that are wanted (slugs or ids). One whose slug is
     missing is asked by its id, which newer servers take as well."""
     rows = store.rows(
-        "select project_id, coalesce(nullif(slug, ''), project_id) from projects "
+        "select project_id, coalesce(nullif(slug, ''), project_id), date_created, has_access from projects "
         "where organization_id = ? and _run_id = ? order by slug",
         [organization_id, run_id],
     )
-    projects = [Project(project_id=r[0], slug=r[1]) for r in rows]
+    projects = [Project(project_id=r[0], slug=r[1], created=r[2], has_access=r[3] is not False) for r in rows]
     return [p for p in projects if p.is_wanted(wanted)]
 
 
@@ -223,10 +225,22 @@ def ask_projects(client: Client, organization: Organization) -> list[Project]:
     """The projects that Sentry lists now."""
     path = f"/organizations/{organization.slug}/projects/"
     return [
-        Project(project_id=str(record.id), slug=record.slug)
+        Project(
+            project_id=str(record.id),
+            slug=record.slug,
+            created=_time(record.created),
+            has_access=record.has_access is not False,
+        )
         for answer in client.pages(path, (), paging="per_page", region=organization.region or None)
         for record in (_read(_record, raw, path) for raw in _read(_records, answer.body, path))
     ]
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+    except (TypeError, ValueError):
+        return None
 
 
 def refuse_unknown(projects: Sequence[Project], wanted: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from extractors.plan import Organization, Project, Slice, floor, plan, requests_of
-from extractors.stream import EVERY_PROJECT, DiscoverQuery, Request, Stream, all_streams
+from extractors.stream import EVERY_PROJECT, DiscoverQuery, Request, Stream, Window, all_streams
 from flows.settings import Settings, UsageError
 from warehouse.checks import Check, drift_check
 
@@ -125,7 +125,35 @@ def listing_slices(
                         as_of=as_of,
                         since=since,
                     )
+                if request.catches_up and since is None and not settings.projects:
+                    for project, mark in _out_of_sight(marks, name, request.window, projects, as_of):
+                        slices += plan(stream, request, organization, project, watermark=mark, as_of=as_of)
     return slices
+
+
+def _out_of_sight(
+    marks: Mapping[tuple[str, str, str, str], datetime],
+    name: tuple[str, str, str],
+    window: Window | None,
+    projects: Sequence[Project],
+    as_of: datetime,
+) -> list[tuple[Project, datetime]]:
+    """Projects of which the last run that asked for all was told nothing, as they were out of sight; each
+    with the time from which on it is to be read."""
+    last = marks.get((*name, ""))
+    if last is None or window is None or window.first is None:
+        return []
+    earliest = as_of - window.first
+    reached = {p.project_id: marks.get((*name, p.project_id)) for p in projects}
+    found: list[tuple[Project, datetime]] = []
+    for project in projects:
+        mark = reached[project.project_id]
+        if mark is None and last not in reached.values():
+            continue  # older versions noted only up to when all are loaded
+        start = mark or project.created or earliest
+        if project.has_access and start < (last if mark else last - window.overlap):
+            found.append((project, max(start, earliest)))
+    return found
 
 
 def _all_reached(

@@ -119,7 +119,9 @@ def _together(run: Run, slice_: Slice, request: Request, parameters: Parameters,
             return None
         return found
 
-    known = run.totals.once((slice_.organization_id, request.path, asked, request.adds_up), figures)
+    known = run.totals.once(
+        (slice_.organization_id, slice_.project_id, request.path, asked, request.adds_up), figures
+    )
     return None if known is None else known.get(slice_.window_start or start, 0)
 
 

@@ -28,6 +28,7 @@ from extractors.plan import Organization, Slice, page_size, path_of, split
 from extractors.stream import EVERY_PROJECT, DiscoverQuery, Request, Stream
 from flows.asking import NOT_KEPT, ask_items, ask_pages, asked, is_outside_retention
 from flows.clients import Clients
+from flows.discovery import listed_projects
 from flows.loading import Loader
 from flows.presence import FieldWatch
 from flows.row_totals import count_rows
@@ -249,16 +250,28 @@ class Run:
         }
         if progress.children:
             state.add_slices(self.store, self.run_id, [plan_row(c) for c in progress.children])
-        is_about_chosen = self.only is not None and EVERY_PROJECT in self.request(slice_).parameters
         state.finish_slice(
             self.store,
             self.run_id,
             coverage,
             state="split" if progress.children else "done",
             moves_watermark=slice_.items is None,
-            chosen=self.only.get(slice_.organization_id, []) if self.only and is_about_chosen else None,
+            moves=self._moves(slice_),
         )
         progress.closed = True
+
+    def _moves(self, slice_: Slice) -> list[str] | None:
+        """The projects whose watermarks move with an organization's slice: those that were chosen, or all
+        that it tells of, and the organization's; None where that is its own alone."""
+        request = self.request(slice_)
+        if EVERY_PROJECT not in request.parameters or slice_.project_id:
+            return None
+        if self.only is not None:
+            return self.only.get(slice_.organization_id, [])
+        if not request.catches_up:
+            return None
+        listed = listed_projects(self.store, self.run_id, slice_.organization_id, ())
+        return ["", *(p.project_id for p in listed if p.has_access)]
 
     def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
         request = self.request(slice_)

@@ -24,7 +24,7 @@ from extractors.errors import (
 from extractors.plan import Organization, Project, Slice, counted_together, fill, floor, page_size, path_of
 from extractors.sizing import Counts, count_errors
 from extractors.stream import EVERY_PROJECT, Request, Stream
-from flows.asking import names_project, refuses_several
+from flows.asking import refuses_several
 from flows.clients import Clients
 from flows.loading import ids_of
 from flows.planning import ITEMS_A_SLICE
@@ -346,7 +346,7 @@ class Sizer:
         number = self._choice.get(key, 0)
         while True:
             try:
-                for filled in self._by_projects(fill(choices[number], slice_), names_project(request)):
+                for filled in self._by_projects(fill(choices[number], slice_), request.names_project):
                     yield from self._timed(
                         request,
                         self._client.pages(
@@ -359,7 +359,7 @@ class Sizer:
                         ),
                     )
             except BadQuery as error:
-                if refuses_several(error) and names_project(request) and not self._one_by_one:
+                if refuses_several(error) and request.names_project and not self._one_by_one:
                     self._one_by_one = True
                     continue
                 number += 1

@@ -237,11 +237,12 @@ def finish_slice(
     *,
     state: str = "done",
     moves_watermark: bool = True,
-    chosen: Sequence[str] | None = None,
+    moves: Sequence[str] | None = None,
 ) -> None:
     """Closes a slice with its coverage; when it was the last of its scope and all of them are whole, the
-    scope's watermark moves to the run's end, unless that run is a backfill. `chosen` are the projects that
-    an organization's slice was asked for: theirs move, if it was not all. Inside the caller's transaction.
+    scope's watermark moves to the run's end, unless that run is a backfill. `moves` are the projects
+    whose watermarks move with that of an organization's slice, if not its own alone; those that the run asks
+    for by themselves do not. Inside the caller's transaction.
     """
     store.connection.execute(
         "update meta.slices set state = ?, page_cursor = null where run_id = ? and slice_id = ?",
@@ -263,6 +264,14 @@ def finish_slice(
     (as_of, command) = store.rows("select as_of, command from meta.runs where run_id = ?", [run_id])[0]
     # a backfill reads a piece of the past: what lies before and after it is loaded or not, as it was
     if not left and command != "backfill":
+        apart = {
+            project
+            for (project,) in store.rows(
+                "select distinct project_id from meta.slices "
+                "where run_id = ? and stream = ? and request = ? and organization_id = ?",
+                [run_id, *scope[:3]],
+            )
+        }
         store.put(
             CURSORS,
             [
@@ -271,7 +280,8 @@ def finish_slice(
                     watermark=as_of,
                     run_id=run_id,
                 )
-                for key in ([scope] if chosen is None else [[*scope[:3], project] for project in chosen])
+                for key in ([scope] if moves is None else [[*scope[:3], project] for project in moves])
+                if key == scope or key[3] not in apart
             ],
         )
 

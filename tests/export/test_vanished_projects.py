@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.odd import rows, run
 from tests.acceptance.strict import StrictSentry
 from tests.acceptance.world import API, World
@@ -30,11 +32,13 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         ((open_before,),) = rows(tmp_path, open_issues)
         assert open_before > 0
         gone = []
-        for _ in range(3):
-            sentry.world.now += timedelta(days=1)
+        issue = next(i for i, of in sentry.world.issues.items() if of["project"]["id"] == API)
+        for days in (1, 1, 7):  # in all, longer ago than a night reads again
+            sentry.world.now += timedelta(days=days)
+            sentry.world.add_event(issue, sentry.world.now - timedelta(hours=1))
             result = run(sentry, tmp_path, *STREAMS, discover=QUERIES)
             gone.append((result.exit_code, result.slices.get("gone", 0)))
-        assert gone == [(3, 2), (0, 0), (0, 0)]
+        assert gone == [(3, 4), (0, 0), (0, 0)]
         told = "select distinct project_id, reason from meta.coverage where status = 'gone'"
         ((project_id, reason),) = rows(tmp_path, told)
         assert project_id == project["id"]
@@ -49,20 +53,43 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         sentry.world.now += timedelta(days=1)
         assert run(sentry, tmp_path, *STREAMS, discover=QUERIES).exit_code == 0
         assert rows(tmp_path, open_issues) == [(open_before,)]
+        events = len(sentry.world.events)
+        assert rows(tmp_path, counts) == [(events, events, events)]
+        standing = "select distinct status from marts.completeness where table_name = 'discover_by_id'"
+        assert rows(tmp_path, standing) == [("complete",)]
+        sentry.asked.clear()
+        for days in (1, 8):
+            sentry.world.now += timedelta(days=days)
+            assert run(sentry, tmp_path, *STREAMS, discover=QUERIES).exit_code == 0
+        assert {tuple(a.query["project"]) for a in sentry.requests_of("/organizations/acme/events/$")} == {
+            ("-1",)
+        }
+        assert status(tmp_path, sentry.now())["left_out"] == []
         ends = "select max(window_end) from meta.coverage where status = 'complete' and project_id = "
         assert rows(tmp_path, f"{ends}'{project_id}' and request = ''")[0][0] > sentry.now() - timedelta(
             hours=1
         )
 
 
-def test_figures_of_a_project_out_of_reach_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("was_seen", [True, False])
+def test_figures_of_a_project_out_of_reach_stay_and_are_made_up_for(tmp_path: Path, was_seen: bool) -> None:
     counts = "select (select sum(count) from discover_by_id), (select sum(count) from discover_by_slug)"
     with StrictSentry(World()) as sentry:
+        project = next(p for p in sentry.world.projects if p["id"] == API)
+        project["hasAccess"] = was_seen
         assert run(sentry, tmp_path, "discover", discover=QUERIES).exit_code == 0
         before = rows(tmp_path, counts)
-        next(p for p in sentry.world.projects if p["id"] == API)["hasAccess"] = False
+        project["hasAccess"] = False
         assert run(sentry, tmp_path, "discover", discover=QUERIES).exit_code == 0
         assert rows(tmp_path, counts) == before
+        issue = next(i for i, of in sentry.world.issues.items() if of["project"]["id"] == API)
+        sentry.world.add_event(issue, sentry.world.now - timedelta(hours=1))
+        for has_access in (False, True):
+            sentry.world.now += timedelta(days=5)
+            project["hasAccess"] = has_access
+            assert run(sentry, tmp_path, "discover", discover=QUERIES).exit_code == 0
+        events = len(sentry.world.events)
+        assert rows(tmp_path, counts) == [(events, events)]
 
 
 def test_what_exports_leave_out_for_a_week_holds_nothing_up(tmp_path: Path) -> None:

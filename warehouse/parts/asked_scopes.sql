@@ -12,7 +12,10 @@ with exports as (
     from meta.coverage as coverage
     inner join meta.runs as runs on coverage.run_id = runs.run_id and runs.command = 'export'
     left join meta.settings as servers on servers.name = 'servers'
-    where coverage.request is distinct from 'audit'
+    where
+        coverage.request is distinct from 'audit'
+        -- a project that was out of sight is asked for by itself once
+        and (coverage.stream <> 'discover' or coalesce(coverage.project_id, '') = '')
 ),
 
 ended as (
