@@ -164,7 +164,8 @@ def _clear(store: Store, table: Table, clear: Clear) -> None:
         conditions.append("project_id = ?")
         values.append(clear.project_id)
     if clear.start is not None and clear.end is not None and "interval_start" in columns:
-        conditions.append("interval_start >= ? and interval_start < ?")
+        # a query that had no interval left figures of many days
+        conditions.append("(interval_start >= ? and interval_start < ? or interval_start is null)")
         values += [clear.start, clear.end]
     if clear.keep:
         conditions.append(f"list_contains(?, {quote(clear.keep[0])}::varchar) is distinct from true")

@@ -112,8 +112,14 @@ def open_runs(store: Store) -> dict[str, set[str]]:
 
 
 def watermarks(store: Reads) -> dict[tuple[str, str, str, str], datetime]:
-    """(stream, request, organization_id, project_id) → watermark."""
-    rows = store.rows("select stream, request, organization_id, project_id, watermark from meta.cursors")
+    """(stream, request, organization_id, project_id) → watermark. A Discover query that was asked for many
+    days at once has none: were it asked by the day from now on, its days would still have to be read."""
+    rows = store.rows(
+        "select stream, request, organization_id, project_id, watermark from meta.cursors as c "
+        "where stream <> 'discover' or not exists (from meta.coverage as v where v.run_id = c.run_id "
+        "and v.stream = c.stream and v.request = c.request and v.organization_id = c.organization_id "
+        "and v.project_id = '' and v.window_end - v.window_start > interval 1 day)"
+    )
     return {(r[0], r[1], r[2], r[3]): r[4] for r in rows}
 
 
