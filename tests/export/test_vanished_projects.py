@@ -27,10 +27,16 @@ def test_it_is_said_once_and_holds_nothing_up(tmp_path: Path) -> None:
         counts += "(select sum(count) from discover_by_slug)"
         before = rows(tmp_path, counts)
         project = next(p for p in sentry.world.projects if p["id"] == API)
-        sentry.world.projects.remove(project)
         open_issues = f"select count(*) from marts.backlog_age where project_id = '{API}'"
         ((open_before,),) = rows(tmp_path, open_issues)
         assert open_before > 0
+        # it was refused before it went, or went between the list of projects and what was asked of it
+        refused = (403, {"detail": "You do not have permission to perform this action."}, {})
+        sentry.overrides = [(".*/(api/events|acme/issues)/", lambda _: refused)]
+        sentry.world.now += timedelta(days=1)
+        run(sentry, tmp_path, "issues", "events")
+        sentry.overrides = []
+        sentry.world.projects.remove(project)
         gone = []
         issue = next(i for i, of in sentry.world.issues.items() if of["project"]["id"] == API)
         for days in (1, 1, 7):  # in all, longer ago than a night reads again

@@ -1,5 +1,5 @@
 -- One row of meta.coverage per project that Sentry listed before and lists no more, and per request that had been
--- read of it: the run says so once, and the project holds nothing up any longer.
+-- read of it: the run says so once, whether or not it was refused before, and the project holds nothing up any longer.
 with run as (
     select as_of from meta.runs where run_id = $run_id
 ),
@@ -18,7 +18,7 @@ said as (
         project_id,
         stream,
         request,
-        arg_max(status, finished_at) as status
+        starts_with(arg_max(slice_id, finished_at), 'vanished-') as has_vanished
     from meta.coverage
     where request <> 'audit' and run_id <> $run_id
     group by all
@@ -57,5 +57,5 @@ cross join run
 where
     c.project_id <> ''
     and c.watermark < run.as_of
-    and coalesce(s.status, '') not in ('gone', 'forbidden')
+    and s.has_vanished is not true
 order by all
