@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse.store import HomeUnusable, WarehouseBusy, make_private_folder
+from warehouse.store import in_use, make_private_folder, unusable
 
 FILE = ".lock"
 
@@ -45,18 +45,12 @@ def _lock(home: Path) -> int:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        raise HomeUnusable(
-            f"The folder {home} can not be written ({error.strerror}): choose another with --home, "
-            "or give this user write permission."
-        ) from None
+        raise unusable(f"The folder {home} can not be written ({error.strerror})") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise WarehouseBusy(
-            f"{home / 'warehouse.duckdb'} is in use by another process. If an export is running, wait for "
-            "it; BI tools should read published/sentry.duckdb instead."
-        ) from None
+        raise in_use(home / "warehouse.duckdb") from None
     except OSError:
         # a file system without locks: DuckDB's own lock must do
         pass

@@ -445,6 +445,14 @@ def fold_log(path: Path) -> None:
         connection.close()
 
 
+def in_use(path: Path) -> WarehouseBusy:
+    """What to do while another process has the writer's file."""
+    return WarehouseBusy(
+        f"{path} is in use by another process. If an export is running, wait for it; "
+        "BI tools should read published/sentry.duckdb instead."
+    )
+
+
 def opening_trouble(path: Path, error: duckdb.Error) -> WarehouseError:
     """Why a file could not be opened, and what to do."""
     text = str(error)
@@ -453,10 +461,7 @@ def opening_trouble(path: Path, error: duckdb.Error) -> WarehouseError:
             f"{path} is open for writing in another process: close it there, and open it read-only."
         )
     if is_locked(error):
-        return WarehouseBusy(
-            f"{path} is in use by another process. If an export is running, wait for it; "
-            "BI tools should read published/sentry.duckdb instead."
-        )
+        return in_use(path)
     if "Permission denied" in text or "Read-only file system" in text:
         return HomeUnusable(f"{path} can not be written: give this user write permission on {path.parent}.")
     if DISK_IS_FULL.search(text) or MEMORY_IS_SHORT.search(text):
@@ -522,6 +527,11 @@ def refuse_empty(home: Path) -> None:
         )
 
 
+def unusable(problem: str) -> HomeUnusable:
+    """What to do about a folder that can not be used."""
+    return HomeUnusable(f"{problem}: choose another with --home, or give this user write permission.")
+
+
 def make_private_folder(path: Path) -> None:
     """Makes a folder for its owner alone.
 
@@ -531,14 +541,8 @@ def make_private_folder(path: Path) -> None:
         if not path.exists():
             path.mkdir(parents=True, mode=0o700)
     except OSError as error:
-        raise HomeUnusable(
-            f"The folder {path} can not be made ({error.strerror}): choose another with --home, "
-            "or give this user write permission."
-        ) from None
+        raise unusable(f"The folder {path} can not be made ({error.strerror})") from None
     if not path.is_dir():
         raise HomeUnusable(f"{path} is no folder: choose another with --home.")
     if not os.access(path, os.W_OK | os.X_OK):
-        raise HomeUnusable(
-            f"The folder {path} can not be written: choose another with --home, "
-            "or give this user write permission."
-        )
+        raise unusable(f"The folder {path} can not be written")
