@@ -148,7 +148,6 @@ class Client:
         timeout: float = 60.0,
         retry_budget: int = 200,
         max_body_bytes: int = LARGEST_BODY,
-        user_agent: str = "sentry-warehouse",
         stop: threading.Event | None = None,
         first_wait: float = 1.0,
         longest_wait: float = 30.0,
@@ -159,7 +158,6 @@ class Client:
         self._ca_bundle = ca_bundle
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
-        self._user_agent = user_agent
         self._stop = stop or threading.Event()
         self._first_wait = first_wait
         self._longest_wait = longest_wait
@@ -531,7 +529,7 @@ class Client:
         """Made on first use, since loading httpx and the certificates takes a tenth of a second."""
         with self._lock:
             if self._http is None:
-                self._http = open_http(self._ca_bundle, self._timeout, self._user_agent, self._watch)
+                self._http = open_http(self._ca_bundle, self._timeout, self._watch)
             return self._http
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 """A host that has not taken a connection by then is down or behind a wall that drops packets."""
+USER_AGENT = "sentry-warehouse"
 STOP_SECONDS = 0.25
 """How long a read or a connection attempt goes on after the run was asked to stop."""
 IDLE_SECONDS = 20.0
@@ -124,14 +125,14 @@ class _Backend:
         self._watch.stop.wait(seconds)
 
 
-def open_http(ca_bundle: str | None, timeout: float, user_agent: str, watch: Watch) -> httpx.Client:
+def open_http(ca_bundle: str | None, timeout: float, watch: Watch) -> httpx.Client:
     """A client that verifies TLS, follows no redirect, keeps no cookie, and heeds the proxy variables."""
     import httpx
 
     try:
         verify = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True
         http = httpx.Client(
-            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"},
             verify=verify,
             timeout=httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
             limits=httpx.Limits(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -107,7 +106,6 @@ def forecast(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
-    stop: threading.Event | None = None,
 ) -> Forecast:
     """What an export, or the backfill of a time (UTC), would take. Writes nothing.
 
@@ -119,7 +117,7 @@ def forecast(
     learnt = look_back(settings.home_path)
     governor = Governor()
     governor.restore(learnt.limits)
-    with Clients(settings, governor=governor, stop=stop) as clients:
+    with Clients(settings, governor=governor) as clients:
         found = find_organizations(clients, settings.organizations)
         before = clients.usage().requests
         now = found[0].answer.date.astimezone(UTC).replace(tzinfo=None)

@@ -59,9 +59,9 @@ class Mart:
 
 
 @cache
-def all_marts(folder: Path = FOLDER) -> tuple[Mart, ...]:
-    """The marts of a folder, each after those it reads."""
-    return _ordered([parse_mart(path.stem, path.read_text("utf-8")) for path in sorted(folder.glob("*.sql"))])
+def all_marts() -> tuple[Mart, ...]:
+    """All marts, each after those it reads."""
+    return _ordered([parse_mart(path.stem, path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.sql"))])
 
 
 def parse_mart(name: str, text: str) -> Mart:

@@ -17,14 +17,14 @@ Make = Callable[..., Client]
 
 def test_a_request_as_the_server_sees_it(client_for: Make) -> None:
     with serving(Reply()) as server:
-        client = client_for(server.url + "/prefix/", user_agent="sentry-warehouse/1.2")
+        client = client_for(server.url + "/prefix/")
         client.get(
             "organizations/acme/issues", [("query", ""), ("field", "a b"), ("field", "c+d"), ("end", "x:1Z")]
         )
         asked = server.asked[0]
     assert asked.path == "/prefix/api/0/organizations/acme/issues/?query=&field=a+b&field=c%2Bd&end=x%3A1Z"
     assert asked.headers["authorization"] == f"Bearer {TOKEN}"
-    assert asked.headers["user-agent"] == "sentry-warehouse/1.2"
+    assert asked.headers["user-agent"] == "sentry-warehouse"
     assert asked.headers["accept-encoding"] == "gzip"
     assert "cookie" not in asked.headers
 
