@@ -33,6 +33,7 @@ PORT = click.IntRange(0, 65535)
 COUNT = click.IntRange(min=0)
 REMARK = re.compile(r"--(?![a-z-]*(=|\Z))")
 """A comment of SQL, not an option."""
+OLDEST_YEAR = 2008
 NO_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
 
 
@@ -152,20 +153,24 @@ def backfill_command(
 
 
 def _window(since: str | None, until: str | None) -> Any:
-    start, end = _time(since) if since else None, _time(until) if until else None
+    start, end = _time(since), _time(until)
     if start is not None and end is not None and end <= start:
         raise click.UsageError("--until must be later than --since.")
     return start, end
 
 
-def _time(text: str) -> Any:
+def _time(text: str | None) -> Any:
     from datetime import UTC, datetime
 
+    if text is None:
+        return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        if time.year < OLDEST_YEAR:
+            raise click.UsageError(f"{text!r} is before there was any Sentry.")
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):
         raise click.UsageError(f"{text!r} is no date: write 2026-01-31 or 2026-01-31T12:00Z.") from None
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def _export(settings: Any, *, as_json: bool, **how: Any) -> None:
@@ -535,7 +540,7 @@ def replay_command(
     from flows.orchestration import replay
     from flows.report import print_replay, replay_as_json
 
-    start = _time(since) if since else None
+    start = _time(since)
     replayed = replay(
         settings_of(context, home, config), prefect=prefect, streams=streams, since=start, force=force
     )

@@ -30,6 +30,9 @@ SENTRY_VARIABLES = {
 
 NotNegative = msgspec.Meta(ge=0)
 AtLeastOne = msgspec.Meta(ge=1)
+LONGEST = 36_500
+"""Days, or minutes, that a setting may span: times far before our own can not be written."""
+Span = msgspec.Meta(ge=0, le=LONGEST)
 MOST_FIELDS = 20
 """Fields that one Discover query may ask for (facts §4.5)."""
 
@@ -62,7 +65,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Fields to sort by; not set = all that are not aggregates."""
     interval: Literal["1h", "1d"] | None = None
     """Rows per hour or day, with `interval_start`; not set = one snapshot of all `days`."""
-    days: Annotated[int, AtLeastOne] = 90
+    days: Annotated[int, msgspec.Meta(ge=1, le=LONGEST)] = 90
     """How many days back the first run asks, or how many a snapshot spans."""
 
 
@@ -78,7 +81,7 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How events are read."""
 
-    overlap_days: Annotated[float, NotNegative] = 3
+    overlap_days: Annotated[float, Span] = 3
     """Days of events that are read again each night, because events arrive late."""
     detail: Literal["summary", "latest-per-issue", "full"] = "latest-per-issue"
     """Full bodies to read: `summary` = none, `latest-per-issue` = the latest event of each issue that got
@@ -107,7 +110,7 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The raw archive. Nothing is removed unless one of these says so; what is removed can no longer be
     replayed, its rows stay in the tables."""
 
-    keep_days: Annotated[float, NotNegative] = 0
+    keep_days: Annotated[float, Span] = 0
     """Runs that ended so many days before the newest one lose their archived pages. 0 = keep all."""
     max_gb: Annotated[float, NotNegative] = 0
     """The oldest runs lose their archived pages while the archive takes more gigabytes. 0 = no limit."""
@@ -122,7 +125,7 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Published generations that stay on disk."""
     group_readable: bool = False
     """Whether the file's group may read what is published."""
-    compact_days: int = 7
+    compact_days: Annotated[int, Span] = 7
     """Days after which publishing first rewrites the warehouse, which frees the space of replaced rows and
     takes 30 s per GB. 0 = never."""
 
@@ -147,7 +150,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder for everything on disk."""
     ca_bundle: str = ""
     """File with the certificates to trust, for a server with its own authority."""
-    lag_minutes: Annotated[float, NotNegative] = 10
+    lag_minutes: Annotated[float, Span] = 10
     """Minutes before now at which the newest windows end, because Sentry takes a while to show what it
     received."""
     threads: Annotated[int, AtLeastOne] = 20
@@ -158,7 +161,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     details: Annotated[int, NotNegative] = 10_000
     """How many items, such as issues, one run asks for one by one at most, for each kind of request; for
     events it is `events.detail_requests`."""
-    timeout: Annotated[float, msgspec.Meta(gt=0)] = 60
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60
     """Seconds of silence after which a request is given up."""
     memory: str = "160MB"
     """Most memory that DuckDB may use. Where it does not suffice, loading and publishing go on without a
@@ -320,7 +323,8 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 
 def _check_memory(memory: str) -> None:
-    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory, re.IGNORECASE):
+    sizes = r"\d{1,9}(\.\d+)? ?[KMG]i?B|\d{1,6}(\.\d+)? ?Ti?B"  # more bytes no number of 64 bits holds
+    if not re.fullmatch(sizes, memory, re.IGNORECASE):
         raise UsageError(f"The setting 'memory' is {memory!r}: write a size, such as 100MB or 1GB.")
 
 

@@ -179,15 +179,17 @@ def test_url_that_is_none(run: Run) -> None:
 
 
 def test_memory_that_is_no_size(run: Run) -> None:
-    run("export", SENTRY_WAREHOUSE_MEMORY="lots").says_only(2, "'memory' is 'lots'", "100MB")
+    for size in ("lots", "99999999TB"):
+        run("export", SENTRY_WAREHOUSE_MEMORY=size).says_only(2, f"'memory' is '{size}'", "100MB")
 
 
 def test_a_schedule_that_is_none_comes_into_no_crontab(run: Run) -> None:
     run("schedule", "--cron", "nonsense").says_only(2, "'nonsense' is no cron schedule", "30 2 * * *")
 
 
-def test_too_little_memory(run: Run) -> None:
-    outcome = run("export", SENTRY_WAREHOUSE_MEMORY="1MB")
+@pytest.mark.parametrize("size", ["1MB", "300KB"])  # the second does not suffice to open the file
+def test_too_little_memory(run: Run, size: str) -> None:
+    outcome = run("export", SENTRY_WAREHOUSE_MEMORY=size)
     outcome.says(1, "DuckDB needs more memory", "SENTRY_WAREHOUSE_MEMORY", "what is committed stays")
     assert "Traceback" not in outcome.err
 
@@ -331,6 +333,8 @@ def test_unreadable_sentryclirc(run: Run, tmp_path: Path) -> None:
         slow(("export", "--quick"), ("No such option", "--quick")),
         (("backfill",), ("Missing option", "--since")),
         (("backfill", "--since", "yesterday"), ("'yesterday' is no date", "2026-01-31")),
+        (("backfill", "--since", ""), ("'' is no date",)),
+        (("replay", "--since", "0001-01-01"), ("before there was any Sentry",)),
         (("backfill", "--since", "2026-02-01", "--until", "2026-01-01"), ("--until must be later",)),
         slow(("query",), ("Missing argument", "SQL")),
         (("query", "select 1", "--format", "parquet"), ("needs --output",)),
