@@ -16,7 +16,7 @@ from extractors.stream import EVERY_PROJECT, Parameters, Request
 from flows.discovery import listed_projects
 
 if TYPE_CHECKING:
-    from flows.run import Progress, Run
+    from flows.run import Run, SliceProgress
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def is_outside_retention(error: Exception) -> bool:
 
 
 def ask_items(
-    run: Run, slice_: Slice, request: Request, items: tuple[str, ...], progress: Progress
+    run: Run, slice_: Slice, request: Request, items: tuple[str, ...], progress: SliceProgress
 ) -> Iterator[tuple[str, Answer]]:
     """(id, answer) for each id asked by itself, as lists of one record, or as the pages of its list; an
     empty list with status 404 where there is no such thing. The cursor is the number of the next item,

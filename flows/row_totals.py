@@ -21,7 +21,7 @@ from flows.asking import ask_once, asks_nobody, by_choice, by_projects, is_outsi
 from transforms.repair import Unreadable, read_json
 
 if TYPE_CHECKING:
-    from flows.run import Progress, Run
+    from flows.run import Run, SliceProgress
 
 NO_FIGURE = (
     "Not proven: no field of the query adds up. With count() among its fields, its rows are held against "
@@ -39,7 +39,7 @@ class _Table(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Table)
 
 
-def count_rows(run: Run, slice_: Slice, request: Request, progress: Progress) -> None:
+def count_rows(run: Run, slice_: Slice, request: Request, progress: SliceProgress) -> None:
     """Notes in `progress` what the slice's rows must add up to, or why that is not known. Asked before the
     rows are: numbers only grow meanwhile. A slice that comes again is counted anew, by itself.
 

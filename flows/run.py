@@ -67,7 +67,7 @@ SAMPLED = "Sentry answered from a part of its data; these figures are extrapolat
 
 
 @dataclass(slots=True)
-class Progress:
+class SliceProgress:
     """What a slice has come to so far. Made in the thread that sends its requests; `handed` are those that
     were sent for it before."""
 
@@ -167,7 +167,7 @@ class Run:
         at hand. Raises Unauthorized (nothing more can be asked of anyone) and what the disk or the database
         raises; everything else becomes the slice's status.
         """
-        progress = Progress(self.clock.now())
+        progress = SliceProgress(self.clock.now())
         try:
             self._fetch_and_load(slice_, answers, progress)
         except (SentryError, Unreadable) as error:
@@ -183,10 +183,10 @@ class Run:
         self.observer.finished(slice_, "split" if progress.children else progress.status, progress.reason)
         return progress.children
 
-    def _tell_requests(self, slice_: Slice, progress: Progress) -> None:
+    def _tell_requests(self, slice_: Slice, progress: SliceProgress) -> None:
         self.observer.progressed(slice_, progress.count_requests(), 0)
 
-    def _take_in(self, slice_: Slice, progress: Progress, error: Exception) -> bool:
+    def _take_in(self, slice_: Slice, progress: SliceProgress, error: Exception) -> bool:
         """Makes an error the slice's status; False when the run was asked to stop: it stays open."""
         progress.reason = str(error)
         match error:
@@ -217,7 +217,7 @@ class Run:
         others = [self.clients.of(other) for other in self.organizations if other != organization_id]
         return any(error.reason in OF_ONE_ORGANIZATION or other is not client for other in others)
 
-    def _cut(self, slice_: Slice, progress: Progress, status: str, reason: str) -> None:
+    def _cut(self, slice_: Slice, progress: SliceProgress, status: str, reason: str) -> None:
         self._cuts[_listing(slice_)] += 1
         hopeless = self._cuts[_listing(slice_)] > FRUITLESS_CUTS
         progress.children = [] if hopeless else split(slice_, self.request(slice_))
@@ -226,7 +226,7 @@ class Run:
         if not progress.children:
             progress.status, progress.reason = status, reason
 
-    def _close(self, slice_: Slice, progress: Progress) -> None:
+    def _close(self, slice_: Slice, progress: SliceProgress) -> None:
         """Writes the slice's end inside the caller's transaction."""
         if not progress.children and progress.status == "complete":
             self._cuts.pop(_listing(slice_), None)
@@ -273,7 +273,9 @@ class Run:
         listed = listed_projects(self.store, self.run_id, slice_.organization_id, ())
         return ["", *(p.project_id for p in listed if p.has_access)]
 
-    def _fetch_and_load(self, slice_: Slice, answers: Iterable[Answer] | None, progress: Progress) -> None:
+    def _fetch_and_load(
+        self, slice_: Slice, answers: Iterable[Answer] | None, progress: SliceProgress
+    ) -> None:
         request = self.request(slice_)
         if answers is not None:
             answers = list(answers)
@@ -295,7 +297,7 @@ class Run:
             self._held.pop(slice_.slice_id, None)
 
     def _gather(
-        self, slice_: Slice, request: Request, answered: Iterable[tuple[str, Answer]], progress: Progress
+        self, slice_: Slice, request: Request, answered: Iterable[tuple[str, Answer]], progress: SliceProgress
     ) -> None:
         pages: list[Page] = []
         size = 0
@@ -316,7 +318,7 @@ class Run:
         if pages:
             self._load(slice_, pages, progress, "")
 
-    def _judge(self, slice_: Slice, progress: Progress) -> None:
+    def _judge(self, slice_: Slice, progress: SliceProgress) -> None:
         """Whether all rows came: where they did not, smaller slices are asked, or coverage says so."""
         request = self.request(slice_)
         hopeless = slice_.items and progress.missing == len(slice_.items)
@@ -398,13 +400,13 @@ class Run:
         time = parse_times(pl.Series([text], dtype=pl.String())).to_list()[0]
         return time is not None and time < slice_.window_start
 
-    def _load(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
+    def _load(self, slice_: Slice, pages: list[Page], progress: SliceProgress, cursor: str) -> None:
         """Archives and loads pages on the writer's thread: memory that polars and DuckDB free stays with the
         thread that used it, so that twenty threads kept 150 MB more."""
         self._tell_requests(slice_, progress)
         self.writer.submit(self._write, slice_, pages, progress, cursor).result()
 
-    def _write(self, slice_: Slice, pages: list[Page], progress: Progress, cursor: str) -> None:
+    def _write(self, slice_: Slice, pages: list[Page], progress: SliceProgress, cursor: str) -> None:
         """Archives pages, then commits their rows together with the file's entry and the page cursor, or
         with the slice's coverage when these are its last."""
         loaded_at = self.clock.now()
@@ -436,7 +438,7 @@ class Run:
             self.fields.look(tree, pages)
         self.observer.progressed(slice_, 0, sum(f.height for f in batch.frames.values()))
 
-    def _count(self, slice_: Slice, pages: Sequence[Page], batch: Batch, progress: Progress) -> None:
+    def _count(self, slice_: Slice, pages: Sequence[Page], batch: Batch, progress: SliceProgress) -> None:
         progress.files += 1
         progress.records += batch.records
         progress.missing += sum(page.status == 404 for page in pages)

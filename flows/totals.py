@@ -20,7 +20,7 @@ from flows.asking import ask_listing, ask_once, ask_pages
 from transforms.series import decode_answer, sum_of_series
 
 if TYPE_CHECKING:
-    from flows.run import Progress, Run
+    from flows.run import Run, SliceProgress
 
 MOST_GROUPS = 10_000
 """An answer with so many groups may lack others: Sentry cuts there without a word (facts §4.3, §4.4)."""
@@ -135,7 +135,9 @@ def _by_project(body: bytes, apart: str, every: str | None = None) -> dict[str, 
     return {p: Total(sums[p], groups[p], parts.get(p, {})) for p in sums}
 
 
-def ask_series(run: Run, slice_: Slice, request: Request, progress: Progress) -> Iterator[tuple[str, Answer]]:
+def ask_series(
+    run: Run, slice_: Slice, request: Request, progress: SliceProgress
+) -> Iterator[tuple[str, Answer]]:
     """(item, answer) for each answer to a series, after the totals that it must reach: numbers only grow
     meanwhile. An item is `group:value` where that was fixed instead of grouped by.
 
