@@ -97,6 +97,7 @@ def test_outcomes_after_a_pause_are_by_the_day_where_they_are_older_than_thirty(
 
 def test_what_is_loaded_already_is_not_asked_for() -> None:
     assert cut("events", NOW) == []
+    assert cut("events", NOW + timedelta(minutes=5)) == []
     assert cut("teams", NOW) == []
 
 
