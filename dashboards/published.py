@@ -13,7 +13,7 @@ import duckdb
 
 from dashboards.catalogue import DashboardError, Query
 from warehouse.schema import literal
-from warehouse.store import CATALOG
+from warehouse.store import CATALOG, trouble_with
 
 CACHED = 2000
 
@@ -70,6 +70,11 @@ class Published:
             ) from error
         except duckdb.ConversionException as error:
             raise DashboardError(f"{query.name} can not be asked so: {error}") from error
+        except duckdb.Error as error:
+            trouble = trouble_with(self.file, error)
+            if trouble is None:
+                raise
+            raise DashboardError(str(trouble)) from error
         finally:
             cursor.close()
         answer = Answer(columns, rows, (perf_counter() - began) * 1000)

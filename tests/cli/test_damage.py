@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dashboards.catalogue import DashboardError, Query
+from dashboards.published import Published
 from tests.cli.conftest import Run
 
 LANDMARK = b"to be found in the file"
@@ -61,6 +63,16 @@ def test_a_damaged_published_file_is_told(home: Path, run: Run, harm: object) ->
     run("query", "select reason from meta.rejects").says_only(1, *told)
     if harm is cut:  # no chart reads what is damaged else
         run("dashboard", "--export", "report.html").says_only(1, *told)
+
+
+def test_damage_that_only_a_chart_meets_is_told(home: Path) -> None:
+    file = home / "published" / "sentry.duckdb"
+    damage(file)
+    source = Published(file)
+    assert source.ask(Query("whole", "select 1"), {}).rows
+    with pytest.raises(DashboardError, match=r"sentry\.duckdb is damaged .* `sentry-warehouse publish`"):
+        source.ask(Query("damaged", "select reason from meta.rejects"), {})
+    source.close()
 
 
 def test_check_looks_for_what_an_export_would_miss(home: Path, run: Run) -> None:
