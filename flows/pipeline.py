@@ -218,7 +218,12 @@ def _play(
     )
     if settings.projects:
         run.only = {
-            o: [p.project_id for p in listed_projects(run.store, run.run_id, o, settings.projects)]
+            # one that may not be read would have the others refused along with it
+            o: [
+                p.project_id
+                for p in listed_projects(run.store, run.run_id, o, settings.projects)
+                if p.has_access
+            ]
             for o in run.organizations
         }
     if not _main_planned(run):

@@ -110,12 +110,13 @@ def listing_slices(
                 again = settings.full_audit and request.load == "upsert"
                 name = (stream.name, request.name, organization.organization_id)
                 is_about_chosen = bool(settings.projects) and EVERY_PROJECT in request.parameters
-                if is_about_chosen and not projects:
+                readable = [p for p in projects if p.has_access]
+                if is_about_chosen and not readable:
                     continue
                 for project in projects if stream.scope == "project" else [None]:
                     mark = marks.get((*name, project.project_id if project else ""))
                     if is_about_chosen:
-                        mark = _all_reached(marks, name, projects)
+                        mark = _all_reached(marks, name, readable, apart=request.catches_up)
                     slices += plan(
                         stream,
                         adjusted(request, stream, settings),
@@ -144,15 +145,18 @@ def _out_of_sight(
     if last is None or window is None or window.first is None:
         return []
     earliest = as_of - window.first
-    reached = {p.project_id: marks.get((*name, p.project_id)) for p in projects}
+    # older versions noted only up to when all are loaded
+    is_noted = any(key[:3] == name and key[3] and mark >= last for key, mark in marks.items())
     found: list[tuple[Project, datetime]] = []
     for project in projects:
-        mark = reached[project.project_id]
-        if mark is None and last not in reached.values():
-            continue  # older versions noted only up to when all are loaded
-        start = mark or project.created or earliest
-        if project.has_access and start < (last if mark else last - window.overlap):
-            found.append((project, max(start, earliest)))
+        mark = marks.get((*name, project.project_id))
+        created = max(project.created or earliest, earliest)
+        if not project.has_access:
+            continue
+        if mark is not None and mark < last:
+            found.append((project, mark))
+        elif mark is None and is_noted and created < last - window.overlap:
+            found.append((project, created))
     return found
 
 
@@ -160,12 +164,15 @@ def _all_reached(
     marks: Mapping[tuple[str, str, str, str], datetime],
     name: tuple[str, str, str],
     projects: Sequence[Project],
+    *,
+    apart: bool,
 ) -> datetime | None:
     """Up to when what is asked of an organization is loaded of each of these projects: by runs that chose it,
-    or by those that asked for all."""
-    reached = [
-        [mark for scope in ("", p.project_id) if (mark := marks.get((*name, scope)))] for p in projects
-    ]
+    or by those that asked for all. With `apart` these note each that they were told of."""
+    reached = []
+    for project in projects:
+        own, every = marks.get((*name, project.project_id)), marks.get((*name, ""))
+        reached.append([mark for mark in (own, None if apart and own else every) if mark])
     return min(map(max, reached)) if all(reached) else None
 
 

@@ -90,10 +90,11 @@ def test_figures_of_a_project_out_of_reach_stay_and_are_made_up_for(tmp_path: Pa
         assert rows(tmp_path, counts) == before
         issue = next(i for i, of in sentry.world.issues.items() if of["project"]["id"] == API)
         sentry.world.add_event(issue, sentry.world.now - timedelta(hours=1))
-        for has_access in (False, True):
+        both = ["web", "api"]
+        for has_access, chosen in ((False, both), (True, both if was_seen else [])):
             sentry.world.now += timedelta(days=5)
             project["hasAccess"] = has_access
-            assert run(sentry, tmp_path, "discover", discover=QUERIES).exit_code == 0
+            assert run(sentry, tmp_path, "discover", discover=QUERIES, projects=chosen).exit_code == 0
         events = len(sentry.world.events)
         assert rows(tmp_path, counts) == [(events, events)]
 
