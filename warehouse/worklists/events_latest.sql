@@ -1,22 +1,9 @@
 -- One row per listed issue that got an event since its latest event was last asked for, or never was; open
 -- issues first, then by last event. What Sentry answered 404 to is asked for again only after a newer event.
-with requests as (
-    select
-        s.organization_id,
-        s.window_end,
-        unnest(from_json(s.items, '["VARCHAR"]')) as issue_id
-    from meta.slices as s
-    inner join meta.coverage as c using (run_id, slice_id)
-    where s.stream = 'events' and s.request = 'latest' and c.status = 'complete'
-),
-
-asked as (
-    select
-        organization_id,
-        issue_id,
-        max(window_end) as asked_at
-    from requests
-    group by all
+with asked as (
+    select *
+    from {issues_asked}
+    where request = 'latest'
 ),
 
 -- a rebuilt warehouse knows the bodies, but not what was asked

@@ -49,23 +49,10 @@ stored as (
     group by all
 ),
 
-requests as (
-    select
-        s.organization_id,
-        s.window_end,
-        unnest(from_json(s.items, '["VARCHAR"]')) as issue_id
-    from meta.slices as s
-    inner join meta.coverage as c using (run_id, slice_id)
-    where s.stream = 'events' and s.request = 'moved' and c.status = 'complete'
-),
-
 asked as (
-    select
-        organization_id,
-        issue_id,
-        max(window_end) as asked_at
-    from requests
-    group by all
+    select *
+    from {issues_asked}
+    where request = 'moved'
 )
 
 select
